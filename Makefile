@@ -1,0 +1,73 @@
+# The front door. Everything here is a shorthand for meson, ninja and scripts/; `make help` lists it.
+
+BUILD    ?= build
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+# More options for `meson setup`, e.g. MESON_ARGS='-Dlibc=glibc -Db_sanitize=address,undefined'.
+MESON_ARGS ?=
+
+SHELL := /bin/sh
+JOBS  := $(shell nproc 2>/dev/null || echo 1)
+NINJA  = ninja -C $(BUILD) -j$(JOBS)
+
+.PHONY: all build run check unit golden-update bench fuzz lint format format-check install clean \
+	setup sources help
+
+all: build
+
+build: $(BUILD)/build.ninja  ## build coracle (the default); the program is build/coracle
+	@$(NINJA) $(QUIET) all
+
+$(BUILD)/build.ninja:
+	@command -v meson >/dev/null || { echo "meson is missing: try 'make setup'" >&2; exit 1; }
+	@meson setup $(BUILD) --prefix $(PREFIX) -Dtests=disabled $(MESON_ARGS)
+
+setup:  ## install what building needs (as root; otherwise say what is missing)
+	@scripts/setup build companions
+
+run:  ## build, then run a container that shows what it sees
+	@scripts/setup build
+	@$(MAKE) --no-print-directory build QUIET=--quiet
+	@scripts/demo $(BUILD)/coracle
+
+check:  ## everything that must pass, with the test dependencies installed as needed
+	@scripts/setup build companions check
+	@scripts/check
+
+unit:  ## the unit tests alone
+	@scripts/setup build companions check
+	@scripts/check unit
+
+golden-update: build  ## write the golden plans anew; review the diff
+	@scripts/golden --update $(BUILD)/coracle
+
+bench: build  ## compare with crun, runc and the floor
+	@scripts/setup build bench
+	@bench/run $(BUILD)/coracle
+
+fuzz:  ## fuzz each target for FUZZ_SECONDS (60)
+	@scripts/setup build check
+	@scripts/fuzz
+
+lint:  ## clang-tidy and cppcheck
+	@scripts/setup build check
+	@scripts/lint
+
+format:  ## lay out all C sources
+	@scripts/format
+
+format-check:  ## fail if a C source is not laid out
+	@scripts/format --check
+
+sources:  ## bring the file lists of src/**/meson.build up to date
+	@scripts/update-sources
+
+install: build  ## install below $(DESTDIR)$(PREFIX)
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --strip
+
+clean:  ## remove everything that was built
+	rm -rf $(BUILD) build-*
+
+help:  ## list the targets
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,330 @@
+/* The container's cgroup in all hierarchies that the plan uses. Host half, in the host's
+ * namespaces. What differs between hierarchies is in v1.c and v2.c. */
+#include "cgroup/cgroup.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "cgroup/hierarchy.h"
+
+void cgroup_close(struct cgroup *c)
+{
+	c->unified_fd = fd_close(c->unified_fd);
+}
+
+int cgroup_resolve(struct arena *a, const struct plan_cgroup *plan, const struct facts *facts,
+		   struct cgroup_ref *ret, struct err *e)
+{
+	struct cgroup_ref ref = {.manager = plan->manager, .unified_dir = ""};
+	bool ok = true;
+
+	if (plan->path[0] == '\0') {
+		*ret = ref;
+		return 0;
+	}
+	if (plan->n_v1 > CGROUP_V1_MAX)
+		return err_set(e, ERR_CGROUP, -E2BIG, "there are too many cgroup hierarchies");
+	if (plan->unified) {
+		ref.unified_dir =
+			arena_format(a, "%s%s", facts->cgroup.unified_mount_point, plan->path);
+		ok = ref.unified_dir != NULL;
+	}
+	for (size_t i = 0; i < plan->n_v1; i++) {
+		ref.v1_dirs[i] = arena_format(a, "%s%s", plan->v1[i]->mount_point, plan->path);
+		ok &= ref.v1_dirs[i] != NULL;
+	}
+	if (!ok)
+		return err_sys(e, ERR_INTERNAL, -ENOMEM, "name the cgroup");
+	ref.n_v1 = plan->n_v1;
+	*ret = ref;
+	return 0;
+}
+
+/* --- making ------------------------------------------------------------------------------------
+ */
+
+/* One directory, open and made or taken over. */
+struct made {
+	const struct hierarchy_ops *ops;
+	const char *dir;
+	int fd;
+	bool created;
+	size_t top; /* as cgroup_dir_make() */
+};
+
+struct making {
+	const struct plan_cgroup *plan;
+	struct made dirs[1 + CGROUP_V1_MAX];
+	size_t n;
+	char controllers[256]; /* for hierarchy_ops.enable */
+};
+
+static bool lacks_permission(int r)
+{
+	return r == -EACCES || r == -EPERM || r == -EROFS || r == -ENOENT;
+}
+
+static int make_dir(struct making *m, const struct hierarchy_ops *ops, const char *dir,
+		    struct err *e)
+{
+	struct made *d = &m->dirs[m->n];
+	int r;
+
+	*d = (struct made){.ops = ops, .dir = dir, .fd = -EBADF};
+	r = cgroup_dir_make(dir, &d->top);
+	if (r < 0) {
+		err_sys(e, ERR_CGROUP, r, "make the cgroup \"%s\"", dir);
+		if (lacks_permission(r))
+			err_hint(e, "to run without a cgroup use --cgroup-manager=disabled");
+		return r;
+	}
+	d->created = r;
+	m->n++;
+	d->fd = cgroup_dir_open(dir);
+	if (d->fd < 0)
+		return err_sys(e, ERR_CGROUP, d->fd, "open the cgroup \"%s\"", dir);
+	return d->created ? 0 : ops->check_free(d->fd, dir, e);
+}
+
+/* All controllers that the v2 cgroup needs: those that no v1 hierarchy of the plan has. */
+static void list_controllers(struct making *m)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < m->plan->n_writes; i++) {
+		const char *c = m->plan->writes[i].controller;
+		bool skip = c[0] == '\0' || len + strlen(c) + 3 > sizeof(m->controllers);
+
+		for (size_t k = 0; k < i && !skip; k++)
+			skip = str_eq(m->plan->writes[k].controller, c);
+		for (size_t k = 0; k < m->plan->n_v1 && !skip; k++)
+			skip = cgroup_hierarchy_has(m->plan->v1[k], c);
+		if (!skip)
+			len += str_format(m->controllers + len, sizeof(m->controllers) - len,
+					  "%s+%s", len ? " " : "", c);
+	}
+}
+
+/* Where the file of @w is: the v1 hierarchy with its controller, or the v2 one, which is first. */
+static struct made *find_dir(struct making *m, const struct plan_cgroup_write *w)
+{
+	size_t first_v1 = m->plan->unified;
+
+	for (size_t i = 0; i < m->plan->n_v1; i++) {
+		if (cgroup_hierarchy_has(m->plan->v1[i], w->controller))
+			return &m->dirs[first_v1 + i];
+	}
+	return m->plan->unified ? &m->dirs[0] : NULL;
+}
+
+static int write_limit(struct making *m, const struct plan_cgroup_write *w, struct err *e)
+{
+	const struct made *d = find_dir(m, w);
+	int r;
+
+	if (!d)
+		return err_set(e, ERR_CGROUP_LIMIT, -ENODEV,
+			       "no cgroup hierarchy has the controller \"%s\"", w->controller);
+	r = io_write_value_at(d->fd, w->file, w->value);
+	if (r == -ENOENT) {
+		if (m->controllers[0] == '\0')
+			list_controllers(m);
+		r = d->ops->enable(d->dir, w, m->controllers, e);
+		if (r < 0)
+			return r;
+		r = io_write_value_at(d->fd, w->file, w->value);
+	}
+	if (r < 0)
+		return err_sys(e, ERR_CGROUP_LIMIT, r, "write \"%s\" to \"%s/%s\"", w->value,
+			       d->dir, w->file);
+	return 0;
+}
+
+static int make_all(struct making *m, const struct cgroup_ref *ref, struct err *e)
+{
+	int r = 0;
+
+	if (ref->unified_dir[0] != '\0')
+		r = make_dir(m, &hierarchy_v2, ref->unified_dir, e);
+	for (size_t i = 0; r == 0 && i < ref->n_v1; i++)
+		r = make_dir(m, &hierarchy_v1, ref->v1_dirs[i], e);
+	for (size_t i = 0; r == 0 && i < m->plan->n_writes; i++) {
+		r = write_limit(m, &m->plan->writes[i], e);
+		if (r < 0)
+			err_where(e, "%s", m->plan->writes[i].origin);
+	}
+	return r;
+}
+
+int cgroup_make(_unused_ struct arena *a, const struct plan_cgroup *plan,
+		const struct cgroup_ref *ref, struct cgroup *ret, struct err *e)
+{
+	struct cgroup c = {.ref = *ref, .unified_fd = -EBADF};
+	struct making m = {.plan = plan};
+	int r = make_all(&m, ref, e);
+
+	for (size_t i = 0; i < m.n; i++) {
+		struct made *d = &m.dirs[i];
+
+		if (r < 0 && d->top > 0)
+			cgroup_dir_undo(d->dir, d->top);
+		if (r == 0 && d->ops == &hierarchy_v2) {
+			c.unified_fd = TAKE_FD(d->fd);
+			c.created_unified = d->created;
+		} else if (r == 0) {
+			c.created_v1[i - plan->unified] = d->created;
+		}
+		d->fd = fd_close(d->fd);
+	}
+	if (r < 0 && plan->optional && lacks_permission(r)) {
+		c.ref = (struct cgroup_ref){.manager = ref->manager, .unified_dir = ""};
+		r = 1;
+	}
+	if (r >= 0)
+		*ret = c;
+	return r;
+}
+
+/* --- entering and finding ----------------------------------------------------------------------
+ */
+
+static int enter_dir(int dirfd, const char *dir, pid_t pid, struct err *e)
+{
+	char path[PATH_MAX], text[16];
+	int r;
+
+	(void)str_format(text, sizeof(text), "%d", (int)pid);
+	(void)str_format(path, sizeof(path), "%s%scgroup.procs", dirfd < 0 ? dir : "",
+			 dirfd < 0 ? "/" : "");
+	r = io_write_value_at(dirfd < 0 ? AT_FDCWD : dirfd, path, text);
+	if (r == 0)
+		return 0;
+	err_sys(e, ERR_CGROUP, r, "move process %d into the cgroup \"%s\"", (int)pid, dir);
+	if (r == -EACCES || r == -EPERM)
+		err_hint(e, "the common ancestor of the old and the new cgroup must be writable");
+	return r;
+}
+
+int cgroup_enter(const struct cgroup *c, pid_t pid, bool unified_too, struct err *e)
+{
+	int r = 0;
+
+	if (unified_too && c->unified_fd >= 0)
+		r = enter_dir(c->unified_fd, c->ref.unified_dir, pid, e);
+	for (size_t i = 0; r == 0 && i < c->ref.n_v1; i++)
+		r = enter_dir(-EBADF, c->ref.v1_dirs[i], pid, e);
+	return r;
+}
+
+int cgroup_open(const struct cgroup_ref *ref, struct cgroup *ret, struct err *e)
+{
+	struct cgroup c = {.ref = *ref, .unified_fd = -EBADF};
+
+	if (ref->unified_dir[0] != '\0') {
+		c.unified_fd = cgroup_dir_open(ref->unified_dir);
+		if (c.unified_fd < 0)
+			return err_sys(e, ERR_CGROUP, c.unified_fd, "open the cgroup \"%s\"",
+				       ref->unified_dir);
+	}
+	*ret = c;
+	return 0;
+}
+
+/* --- processes ---------------------------------------------------------------------------------
+ */
+
+static int need_unified(const struct cgroup *c, const char *what, struct err *e)
+{
+	if (c->unified_fd >= 0)
+		return 0;
+	return err_set(e, ERR_CGROUP, -ENODEV, "%s: the container has no cgroup of its own", what);
+}
+
+int cgroup_freeze(const struct cgroup *c, bool freeze, struct err *e)
+{
+	const char *what = freeze ? "freeze" : "thaw";
+	int r = need_unified(c, what, e);
+
+	if (r < 0)
+		return r;
+	r = v2_freeze(c->unified_fd, freeze, CGROUP_FREEZE_MS);
+	if (r != -ETIMEDOUT)
+		return r < 0 ? err_sys(e, ERR_CGROUP, r, "%s the cgroup \"%s\"", what,
+				       c->ref.unified_dir)
+			     : 0;
+	err_set(e, ERR_TIMEOUT, r, "%s the cgroup \"%s\": not all processes followed", what,
+		c->ref.unified_dir);
+	if (!freeze)
+		return err_hint(e, "a cgroup above it may be frozen");
+	if (io_write_value_at(c->unified_fd, "cgroup.freeze", "0") < 0)
+		err_wrap(e, "part of it stays frozen");
+	return err_hint(e, "a process in an uninterruptible sleep cannot be frozen");
+}
+
+int cgroup_is_frozen(const struct cgroup *c)
+{
+	return c->unified_fd < 0 ? 0 : v2_is_frozen(c->unified_fd);
+}
+
+int cgroup_signal_all(const struct cgroup *c, int signal, struct err *e)
+{
+	int r = need_unified(c, "signal all processes", e);
+
+	if (r < 0)
+		return r;
+	r = v2_signal_all(c->unified_fd, signal);
+	return r < 0 ? err_sys(e, ERR_CGROUP, r, "send signal %d to the cgroup \"%s\"", signal,
+			       c->ref.unified_dir)
+		     : 0;
+}
+
+int cgroup_pids(struct arena *a, const struct cgroup *c, pid_t **ret, size_t *ret_n, struct err *e)
+{
+	int r = need_unified(c, "list processes", e);
+
+	if (r < 0)
+		return r;
+	r = cgroup_dir_pids(a, c->unified_fd, ret, ret_n);
+	return r < 0 ? err_sys(e, ERR_CGROUP, r, "list the processes of the cgroup \"%s\"",
+			       c->ref.unified_dir)
+		     : 0;
+}
+
+/* --- removing ----------------------------------------------------------------------------------
+ */
+
+static int remove_dir(const struct hierarchy_ops *ops, const char *dir, uint64_t deadline,
+		      struct err *e)
+{
+	int r = sys_unlinkat(AT_FDCWD, dir, AT_REMOVEDIR);
+
+	if (r < 0 && r != -ENOENT) {
+		r = ops->remove(dir, deadline, e);
+		if (r < 0)
+			return r;
+	}
+	cgroup_dir_remove_parent(dir);
+	return 0;
+}
+
+int cgroup_remove(const struct cgroup_ref *ref, int timeout_ms, struct err *e)
+{
+	uint64_t deadline = sys_now_ms() + (uint64_t)timeout_ms;
+	int r = 0;
+
+	/* The v2 cgroup first: it can kill, and tell when all are gone. What follows is attempted
+	 * even if it failed, so that as little as possible stays. */
+	if (ref->unified_dir[0] != '\0')
+		r = remove_dir(&hierarchy_v2, ref->unified_dir, deadline, e);
+	for (size_t i = 0; i < ref->n_v1; i++) {
+		struct err ignored;
+		int q = remove_dir(&hierarchy_v1, ref->v1_dirs[i], deadline, r < 0 ? &ignored : e);
+
+		r = r < 0 ? r : q;
+	}
+	return r;
+}

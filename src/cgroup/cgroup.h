@@ -1,0 +1,81 @@
+/* The container's cgroup: one interface for all arrangements. Runs in the host half, in the host's
+ * namespaces. The cgroup is remembered in the state document by manager, path and hierarchies. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "plan/cgroup.h"
+#include "plan/facts.h"
+
+#define CGROUP_V1_MAX 16
+
+/* Where a container's cgroup is; all strings are owned by the caller's arena. Enough to find it
+ * again from the state document. */
+struct cgroup_ref {
+	enum cgroup_manager manager;
+	const char *unified_dir;            /* absolute directory in the v2 hierarchy, "" if none */
+	const char *v1_dirs[CGROUP_V1_MAX]; /* absolute directories in v1 hierarchies */
+	size_t n_v1;
+};
+
+/* An open cgroup. */
+struct cgroup {
+	struct cgroup_ref ref;
+	/* O_PATH|O_DIRECTORY on ref.unified_dir, or -EBADF. All that the kernel asks of
+	 * clone_args.cgroup and of the target of BPF_PROG_ATTACH, and good for openat(2). */
+	int unified_fd;
+	bool created_unified; /* this call made it (for undo) */
+	bool created_v1[CGROUP_V1_MAX];
+};
+
+#define CGROUP_INIT ((struct cgroup){.unified_fd = -EBADF})
+
+/* Close descriptors; the cgroup itself stays. */
+void cgroup_close(struct cgroup *c);
+
+/* The directories that cgroup_make() would use, without touching anything: the state document is
+ * written with them before they exist. */
+int cgroup_resolve(struct arena *a, const struct plan_cgroup *plan, const struct facts *facts,
+		   struct cgroup_ref *ret, struct err *e) _must_check_;
+
+/* Make the directories of @ref (parents too, enabling the controllers of plan->writes on the way
+ * down) and write the limits. An existing directory that holds processes, or is frozen, is an
+ * error; an empty one is taken over. On failure what this call made is removed again.
+ * Returns 0, 1 when the plan was optional and permission is missing (ret has no directories then),
+ * or -errno. */
+int cgroup_make(struct arena *a, const struct plan_cgroup *plan, const struct cgroup_ref *ref,
+		struct cgroup *ret, struct err *e) _must_check_;
+
+/* Attach the device policy to the v2 cgroup. May run beside init's work, before it is let go. */
+int cgroup_attach_devices(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
+	_must_check_;
+
+/* Put @pid into the v1 cgroups, and into the v2 one if @unified_too (where CLONE_INTO_CGROUP is
+ * missing). */
+int cgroup_enter(const struct cgroup *c, pid_t pid, bool unified_too, struct err *e) _must_check_;
+
+/* Open an existing cgroup for the calls below. Returns 0, or -ENOENT when it is gone. */
+int cgroup_open(const struct cgroup_ref *ref, struct cgroup *ret, struct err *e) _must_check_;
+
+/* Freeze or thaw, and wait (bounded) until the kernel says so. */
+int cgroup_freeze(const struct cgroup *c, bool freeze, struct err *e) _must_check_;
+
+/* Returns 1 if frozen, 0 if not. */
+int cgroup_is_frozen(const struct cgroup *c) _must_check_;
+
+/* SIGKILL every process in the cgroup and below: cgroup.kill, else (before 5.14, v1) freeze,
+ * signal, thaw. For another @signal each process gets it once. Returns 0, or -errno. */
+int cgroup_signal_all(const struct cgroup *c, int signal, struct err *e) _must_check_;
+
+/* The pids of all processes in the cgroup and below, from the caller's pid namespace. */
+int cgroup_pids(struct arena *a, const struct cgroup *c, pid_t **ret, size_t *ret_n, struct err *e)
+	_must_check_;
+
+/* Kill what is left, wait for cgroup.events to say unpopulated (never by sleeping in v2), remove
+ * the directory with its descendants. A cgroup that is gone is success. @timeout_ms bounds the
+ * wait. */
+int cgroup_remove(const struct cgroup_ref *ref, int timeout_ms, struct err *e) _must_check_;

@@ -1,0 +1,23 @@
+/* How this host arranges its cgroups: the cgroup part of struct facts. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "plan/facts.h"
+
+/* Look at /sys/fs/cgroup and, where v1 hierarchies are mounted or @need_self is set, at
+ * /proc/self/cgroup. Without @need_self (plan_cgroup_needs_self() tells) unified_self_path may be
+ * "" and self_writable is false. A unified host costs one system call then. Strings live in @a or
+ * are static. Returns 0 or -errno; CGROUP_NONE is not an error. */
+int cgroup_probe(struct arena *a, bool need_self, struct facts_cgroup *ret, struct err *e)
+	_must_check_;
+
+/* The parsers, for their tests: @text is cut up and must outlive *@ret. */
+int cgroup_parse_self(struct arena *a, char *text, struct facts_cgroup *ret) _must_check_;
+
+/* The mount point of the v1 hierarchy that holds all of @controllers, from the text of mountinfo;
+ * NULL when it is not mounted (or memory is exhausted). */
+const char *cgroup_find_mount(struct arena *a, const char *mountinfo, const char *controllers);

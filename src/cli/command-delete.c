@@ -1,0 +1,30 @@
+/* coracle delete. */
+#include "cli/command.h"
+
+struct delete_options {
+	bool force;
+};
+
+static const struct option options[] = {
+	{.name = "force",
+	 .letter = 'f',
+	 .type = OPTION_FLAG,
+	 .offset = offsetof(struct delete_options, force),
+	 .argument = "",
+	 .help = "kill the container first if it still runs"},
+};
+
+static int run(struct invocation *inv, struct err *e)
+{
+	const struct delete_options *o = inv->options;
+
+	return container_delete(&inv->rt, inv->args.items[0], o->force, e);
+}
+
+const struct command command_delete = {
+	.name = "delete",
+	.summary = "remove a container that has ended",
+	.positionals = {POSITIONAL_ID},
+	.options = OPTION_TABLE(options, struct delete_options),
+	.run = run,
+};

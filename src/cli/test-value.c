@@ -1,0 +1,139 @@
+/* Tests of argument values. */
+#include "cli/value.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static void test_user_cve_2026_30892(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"1:",
+		":1",
+		":",
+		"-1",
+		"4294967295",
+		"1x",
+		"x1",
+		"root",
+		"+1",
+		" 1",
+		"1 ",
+		"1:2:3",
+		"1:-1",
+		"1:4294967295",
+		"0x1",
+		"1:x",
+		"1.0",
+		"99999999999999999999",
+		"1:99999999999",
+		"4294967296",
+		"\xb9",
+		"1\n",
+	};
+	struct value_user user = {.uid = 77};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_int_equal(value_to_user(bad[i], &user), -EINVAL);
+		assert_int_equal(user.uid, 77);
+	}
+	assert_int_equal(value_to_user("0", &user), 0);
+	assert_int_equal(user.uid, 0);
+	assert_false(user.has_gid);
+	assert_int_equal(value_to_user("1", &user), 0);
+	assert_int_equal(user.uid, 1);
+	assert_int_equal(value_to_user("1:2", &user), 0);
+	assert_int_equal(user.uid, 1);
+	assert_true(user.has_gid);
+	assert_int_equal(user.gid, 2);
+	assert_int_equal(value_to_user("4294967294:4294967294", &user), 0);
+	assert_int_equal(user.uid, 4294967294);
+	assert_int_equal(user.gid, 4294967294);
+}
+
+static void test_signals(void **state)
+{
+	static const struct {
+		const char *text;
+		int number;
+	} good[] = {
+		{"0", 0},
+		{"9", SIGKILL},
+		{"15", SIGTERM},
+		{"64", 64},
+		{"TERM", SIGTERM},
+		{"SIGTERM", SIGTERM},
+		{"sigterm", SIGTERM},
+		{"Kill", SIGKILL},
+		{"USR1", SIGUSR1},
+		{"SIGCLD", SIGCHLD},
+		{"IOT", SIGABRT},
+		{"poll", SIGIO},
+		{"WINCH", SIGWINCH},
+		{"RTMIN", 34},
+		{"SIGRTMIN", 34},
+		{"rtmin+0", 34},
+		{"RTMIN+3", 37},
+		{"SIGRTMIN+30", 64},
+		{"RTMAX", 64},
+		{"RTMAX-1", 63},
+		{"sigrtmax-30", 34},
+		{"37", 37},
+	};
+	static const char *const bad[] = {
+		"",        "-1",       "65",       "9x",      "SIG",     "SIGSIGTERM",
+		"TERM ",   "RTMIN+31", "RTMAX-31", "RTMIN-1", "RTMAX+1", "RTMIN+",
+		"RTMIN+x", "RTMIN++1", "SIG9",     "NOPE",    "+9",
+	};
+	int number = -1;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		assert_int_equal(value_to_signal(good[i].text, &number), 0);
+		assert_int_equal(number, good[i].number);
+	}
+	number = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_int_equal(value_to_signal(bad[i], &number), -EINVAL);
+		assert_int_equal(number, -1);
+	}
+}
+
+static void test_bools(void **state)
+{
+	static const char *const yes[] = {"true", "1", "yes", "on", "TRUE", "True"};
+	static const char *const no[] = {"false", "0", "no", "off", "FALSE", "Off"};
+	static const char *const bad[] = {"", "2", "t", "maybe", "true ", "falsey"};
+	bool value;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
+		value = false;
+		assert_int_equal(value_to_bool(yes[i], &value), 0);
+		assert_true(value);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(no); i++) {
+		value = true;
+		assert_int_equal(value_to_bool(no[i], &value), 0);
+		assert_false(value);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(value_to_bool(bad[i], &value), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_user_cve_2026_30892),
+		cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_bools),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

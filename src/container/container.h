@@ -1,0 +1,125 @@
+/* The verbs: what each command does to a container. Everything above is argument parsing and
+ * printing (cli/); everything below is mechanism. All functions return 0 or a negative errno with
+ * *@e filled in, unless they say otherwise. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "oci/spec.h"
+#include "plan/cgroup.h"
+
+/* The invocation: global options, resolved once by cli/. */
+struct runtime {
+	struct arena *arena;
+	const char *root;   /* state root, absolute; "" lets container_root_default() decide */
+	bool manager_given; /* --systemd-cgroup or --cgroup-manager was there */
+	enum cgroup_manager manager;
+	const char *init_mode; /* --init: "auto", "memfd", "file" */
+	/* Called for warnings; NULL drops them. */
+	void (*warn)(const struct err *w);
+};
+
+/* $XDG_RUNTIME_DIR/coracle for ordinary users (/tmp/coracle-UID without it), else /run/coracle. */
+const char *container_root_default(struct arena *a);
+
+enum container_status {
+	CONTAINER_CREATING,
+	CONTAINER_CREATED,
+	CONTAINER_RUNNING,
+	CONTAINER_PAUSED,
+	CONTAINER_STOPPED,
+};
+
+/* "creating", "created", "running", "paused", "stopped". */
+const char *container_status_name(enum container_status s);
+
+struct create_options {
+	const char *bundle;   /* directory; "" is the current one */
+	const char *config;   /* file name of the configuration; "" is config.json in bundle */
+	const char *pid_file; /* "" for none */
+	const char *console_socket; /* "" for none */
+	const char *pidfd_socket;   /* "" for none */
+	bool no_pivot, no_new_keyring;
+	bool detach, keep; /* run only */
+	unsigned preserve_fds;
+};
+
+int container_create(struct runtime *rt, const char *id, const struct create_options *o,
+		     struct err *e);
+
+/* Create, start, and unless detached wait and delete. On success *@ret_status is the exit status
+ * for our own process: the container's, 128 + signal if it was killed, 0 when detached. */
+int container_run(struct runtime *rt, const char *id, const struct create_options *o,
+		  int *ret_status, struct err *e);
+
+int container_start(struct runtime *rt, const char *id, struct err *e);
+
+struct exec_options {
+	const char *process_file; /* --process; "" builds the process from what follows */
+	struct str_list args;
+	struct str_list env; /* added to the container's */
+	const char *cwd;     /* "" keeps the container's */
+	bool has_user, has_gid;
+	uint32_t uid, gid;
+	struct str_list capabilities;
+	uint32_t *additional_gids;
+	size_t n_additional_gids;
+	bool has_tty, tty;
+	bool has_no_new_privs, no_new_privs;
+	const char *apparmor, *process_label; /* "" keeps the container's */
+	const char *cgroup;                   /* sub-cgroup; "" for none */
+	bool detach, ignore_paused;
+	const char *pid_file, *console_socket, *pidfd_socket;
+	unsigned preserve_fds;
+};
+
+/* As container_run(). */
+int container_exec(struct runtime *rt, const char *id, const struct exec_options *o,
+		   int *ret_status, struct err *e);
+
+int container_kill(struct runtime *rt, const char *id, int signal, bool all, struct err *e);
+
+int container_delete(struct runtime *rt, const char *id, bool force, struct err *e);
+
+int container_pause(struct runtime *rt, const char *id, struct err *e);
+int container_resume(struct runtime *rt, const char *id, struct err *e);
+
+/* The pids in the container, from its cgroup, in the host's pid namespace. */
+int container_pids(struct runtime *rt, const char *id, pid_t **ret, size_t *ret_n, struct err *e);
+
+/* What `state` and `list` show. */
+struct container_info {
+	const char *id, *bundle, *rootfs, *created; /* created: RFC 3339, UTC */
+	const char *oci_version;
+	enum container_status status;
+	pid_t pid; /* 0 unless created, running or paused */
+	uint32_t owner;
+	struct str_map annotations;
+};
+
+/* Takes no lock: hooks call it while create holds it. */
+int container_info(struct runtime *rt, const char *id, struct container_info *ret, struct err *e);
+
+/* All containers under the root, sorted by id. A damaged one is reported by rt->warn and skipped.
+ */
+int container_list(struct runtime *rt, struct container_info **ret, size_t *ret_n, struct err *e);
+
+struct plan_options {
+	const char *bundle, *config;
+	const char *facts_file; /* "" probes this host */
+	const char *id;
+	const char *process_file; /* not "": plan an exec */
+	bool no_pivot, no_new_keyring, run;
+	unsigned preserve_fds;
+};
+
+/* What create (or exec) would do: parse, check, plan, without side effects. The text or JSON is
+ * owned by rt->arena. */
+int container_plan(struct runtime *rt, const struct plan_options *o, bool as_json,
+		   const char **ret_text, struct err *e);

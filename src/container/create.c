@@ -1,0 +1,265 @@
+/* create and run. The order is fixed by what must be undone: the state document names the cgroup
+ * before the cgroup exists, the cgroup exists before the process, and every failure undoes in
+ * reverse. */
+#include <errno.h>
+#include <sys/auxv.h>
+
+#include "base/str.h"
+#include "base/sys.h"
+#include "base/time.h"
+#include "container/attach.h"
+#include "container/container.h"
+#include "container/directory.h"
+#include "container/load.h"
+#include "host/proc.h"
+#include "host/supervise.h"
+
+/* How long a dying container may keep its cgroup busy. */
+#define REMOVE_TIMEOUT_MS 10000
+
+/* Everything that a half-made container owns; undo() gives it back in reverse. */
+struct creation {
+	struct runtime *rt;
+	const struct create_options *o;
+	struct loaded loaded;
+	struct directory directory;
+	struct state state;
+	struct cgroup cgroup;
+	struct launch launch;
+	int listener_fd;
+	bool has_directory, has_cgroup, has_process;
+};
+
+static void release(struct creation *c)
+{
+	launch_close(&c->launch);
+	cgroup_close(&c->cgroup);
+	c->listener_fd = fd_close(c->listener_fd);
+	directory_close(&c->directory);
+}
+
+/* Errors while undoing would hide the one that matters. */
+static void undo(struct creation *c)
+{
+	struct err ignored;
+
+	if (c->has_process)
+		launch_kill(&c->launch);
+	if (c->has_cgroup)
+		(void)cgroup_remove(&c->cgroup.ref, REMOVE_TIMEOUT_MS, &ignored);
+	if (c->has_directory)
+		(void)directory_remove(&c->directory, &ignored);
+	release(c);
+}
+
+static int write_state(struct creation *c, enum state_phase phase, struct err *e)
+{
+	c->state.phase = phase;
+	return directory_write_state(c->rt->arena, &c->directory, &c->state, e);
+}
+
+static int record(struct creation *c, const char *id, struct err *e)
+{
+	const struct loaded *l = &c->loaded;
+	char *created = arena_alloc(c->rt->arena, TIME_UTC_SIZE);
+	struct timespec now = {0};
+	int r = directory_create(c->rt, id, &c->directory, e);
+
+	if (r < 0)
+		return r;
+	c->has_directory = true;
+	if (!created)
+		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
+	(void)sys_clock_gettime(CLOCK_REALTIME, &now);
+	(void)time_format_utc(&now, created);
+	c->state = (struct state){
+		.id = id,
+		.oci_version = l->spec.oci_version,
+		.bundle = l->bundle,
+		.rootfs = l->rootfs,
+		.created = created,
+		.owner = (uint32_t)getauxval(AT_EUID),
+		.namespaces = l->plan.namespaces,
+		.annotations = l->spec.annotations,
+	};
+	r = cgroup_resolve(c->rt->arena, &l->plan.cgroup, &l->facts, &c->state.cgroup, e);
+	if (r == 0)
+		r = write_state(c, PHASE_CREATING, e);
+	if (r == 0)
+		r = directory_write_config(&c->directory, l->config, l->config_len, e);
+	return r;
+}
+
+static int make_cgroup(struct creation *c, struct err *e)
+{
+	int r = cgroup_make(c->rt->arena, &c->loaded.plan.cgroup, &c->state.cgroup, &c->cgroup, e);
+
+	if (r < 0)
+		return r;
+	c->has_cgroup = true;
+	/* An optional cgroup that may not be made is none. */
+	if (r > 0)
+		c->state.cgroup = c->cgroup.ref;
+	return 0;
+}
+
+/* With the process running its steps beside us: what does not depend on them. */
+static int work_beside(struct creation *c, struct err *e)
+{
+	return cgroup_attach_devices(&c->cgroup, &c->loaded.plan.cgroup, e);
+}
+
+static int identify(struct creation *c, struct err *e)
+{
+	_cleanup_close_ int proc_fd = proc_open(e);
+	int r;
+
+	if (proc_fd < 0)
+		return proc_fd;
+	c->state.pid = c->launch.pid;
+	r = proc_start_time(proc_fd, c->launch.pid, &c->state.start_time);
+	return r < 0 ? err_sys(e, ERR_INIT_DIED, r, "identify init") : 0;
+}
+
+static int launch(struct creation *c, struct err *e)
+{
+	struct launch_request request = {
+		.arena = c->rt->arena,
+		.plan = &c->loaded.plan,
+		.cgroup = &c->cgroup,
+		.seal_mode = attach_seal_mode(c->rt->init_mode),
+		.target_fd = -EBADF,
+	};
+	int r;
+
+	if (c->loaded.plan.purpose == PURPOSE_CREATE) {
+		c->listener_fd = directory_listen(&c->directory, e);
+		if (c->listener_fd < 0)
+			return c->listener_fd;
+	}
+	request.listener_fd = c->listener_fd;
+	r = launch_start(&request, &c->launch, e);
+	if (r < 0)
+		return r;
+	c->has_process = true;
+	/* Only init may hold the listener: that nobody does tells that the container was started.
+	 */
+	c->listener_fd = fd_close(c->listener_fd);
+	return work_beside(c, e);
+}
+
+/* From the launched process to one that has done its part: terminal and pidfd handed over,
+ * recorded, pid file written. */
+static int complete(struct creation *c, enum state_phase phase, struct err *e)
+{
+	int r = launch_await_ready(&c->launch, e);
+
+	if (r == 0)
+		r = attach_hand_over(&c->launch, c->o->console_socket, c->o->pidfd_socket, e);
+	if (r == 0)
+		r = identify(c, e);
+	if (r == 0)
+		r = write_state(c, phase, e);
+	if (r == 0)
+		r = attach_write_pid_file(c->o->pid_file, c->launch.pid, e);
+	if (r == 0)
+		r = launch_go(&c->launch, e);
+	if (r == 0)
+		r = launch_await_release(&c->launch, e);
+	return r;
+}
+
+static int make(struct creation *c, const char *id, enum plan_purpose purpose, struct err *e)
+{
+	struct load_options options = {
+		.id = id,
+		.bundle = c->o->bundle,
+		.config_file = c->o->config,
+		.purpose = purpose,
+		.no_pivot = c->o->no_pivot,
+		.no_new_keyring = c->o->no_new_keyring,
+		.preserve_fds = c->o->preserve_fds,
+	};
+	bool attached = purpose == PURPOSE_RUN && !c->o->detach;
+	int r = directory_check_id(id, e);
+
+	if (r == 0)
+		r = load(c->rt, &options, &c->loaded, e);
+	if (r == 0)
+		r = attach_check_terminal(c->loaded.plan.terminal, c->o->console_socket, attached,
+					  e);
+	if (r == 0)
+		r = record(c, id, e);
+	if (r == 0)
+		r = make_cgroup(c, e);
+	if (r == 0)
+		r = launch(c, e);
+	if (r == 0)
+		r = complete(c, purpose == PURPOSE_CREATE ? PHASE_CREATED : PHASE_RUNNING, e);
+	return r;
+}
+
+static void creation_init(struct creation *c, struct runtime *rt, const struct create_options *o)
+{
+	*c = (struct creation){
+		.rt = rt,
+		.o = o,
+		.directory = DIRECTORY_INIT,
+		.cgroup = CGROUP_INIT,
+		.launch = LAUNCH_INIT,
+		.listener_fd = -EBADF,
+	};
+}
+
+int container_create(struct runtime *rt, const char *id, const struct create_options *o,
+		     struct err *e)
+{
+	static struct creation c;
+	int r;
+
+	creation_init(&c, rt, o);
+	r = make(&c, id, PURPOSE_CREATE, e);
+	if (r < 0)
+		undo(&c);
+	else
+		release(&c);
+	return r;
+}
+
+/* The process ended: remove what it left. */
+static int clean_up(struct creation *c, struct err *e)
+{
+	int r;
+
+	if (c->o->keep)
+		return 0;
+	r = cgroup_remove(&c->cgroup.ref, REMOVE_TIMEOUT_MS, e);
+	return r < 0 ? r : directory_remove(&c->directory, e);
+}
+
+int container_run(struct runtime *rt, const char *id, const struct create_options *o,
+		  int *ret_status, struct err *e)
+{
+	static struct creation c;
+	int status = 0, r = 0;
+
+	creation_init(&c, rt, o);
+	if (!o->detach)
+		r = supervise_block_signals(e);
+	if (r == 0)
+		r = make(&c, id, PURPOSE_RUN, e);
+	if (r < 0) {
+		undo(&c);
+		return r;
+	}
+	if (!o->detach) {
+		/* Others may use the container while we stand by. */
+		(void)sys_flock(c.directory.fd, 8 /* LOCK_UN */);
+		status = supervise(&c.launch, e);
+		r = status < 0 ? status : clean_up(&c, e);
+	}
+	release(&c);
+	if (r == 0)
+		*ret_status = status;
+	return r;
+}

@@ -1,0 +1,153 @@
+/* exec: a further process in a running container. Only this command reads the saved configuration.
+ */
+#include <errno.h>
+
+#include "base/str.h"
+#include "base/sys.h"
+#include "container/attach.h"
+#include "container/live.h"
+#include "container/load.h"
+#include "container/process.h"
+#include "host/supervise.h"
+
+static int check_status(const struct live *l, const struct exec_options *o, struct err *e)
+{
+	if (l->status == CONTAINER_PAUSED && !o->ignore_paused) {
+		(void)err_set(e, ERR_CONTAINER_STATE, -EBUSY,
+			      "cannot exec in container \"%s\" that is paused", l->state.id);
+		return err_hint(e, "resume it first, or use --ignore-paused to wait");
+	}
+	if (l->status == CONTAINER_STOPPED || l->status == CONTAINER_CREATING)
+		return live_not_running(l, e);
+	return 0;
+}
+
+struct execution {
+	struct runtime *rt;
+	const struct exec_options *o;
+	struct live live;
+	struct spec spec;
+	struct spec_process process;
+	struct facts facts;
+	struct plan plan;
+	struct cgroup cgroup;
+	struct launch launch;
+};
+
+static int prepare(struct execution *x, struct err *e)
+{
+	struct plan_parameters parameters = {
+		.purpose = PURPOSE_EXEC,
+		.id = x->live.state.id,
+		.bundle = x->live.state.bundle,
+		.rootfs = x->live.state.rootfs,
+		.preserve_fds = x->o->preserve_fds,
+		.target_namespaces = x->live.state.namespaces,
+	};
+	size_t len;
+	char *text;
+	int r = directory_read_config(x->rt->arena, &x->live.directory, &text, &len, e);
+
+	if (r == 0)
+		r = spec_parse(x->rt->arena, text, len, &x->spec, e);
+	if (r == 0)
+		r = process_build(x->rt, &x->spec, x->o, &x->process, e);
+	if (r == 0)
+		r = attach_check_terminal(x->process.terminal, x->o->console_socket, !x->o->detach,
+					  e);
+	if (r == 0)
+		r = load_exec_facts(x->rt, &x->spec, &x->facts, e);
+	if (r == 0)
+		r = plan_build_exec(x->rt->arena, &x->spec, &x->process, &x->facts, &parameters,
+				    &x->plan, e);
+	if (r == 0)
+		load_warn(x->rt, &x->plan);
+	return r;
+}
+
+static int open_cgroup(struct execution *x, struct err *e)
+{
+	const struct cgroup_ref *ref = &x->live.state.cgroup;
+	int r;
+
+	if (ref->unified_dir[0] == '\0' && ref->n_v1 == 0)
+		return 0;
+	r = cgroup_open(ref, &x->cgroup, e);
+	/* The process still lives, so this is somebody else's removal. */
+	return r == -ENOENT ? err_set(e, ERR_CGROUP, r, "the container's cgroup is gone") : r;
+}
+
+static int run(struct execution *x, struct err *e)
+{
+	struct launch_request request = {
+		.arena = x->rt->arena,
+		.plan = &x->plan,
+		.cgroup = &x->cgroup,
+		.seal_mode = attach_seal_mode(x->rt->init_mode),
+		.target_fd = x->live.pidfd,
+		.listener_fd = -EBADF,
+	};
+	int r = open_cgroup(x, e);
+
+	if (r == 0)
+		r = launch_start(&request, &x->launch, e);
+	if (r < 0)
+		return r;
+	r = launch_await_ready(&x->launch, e);
+	if (r == 0)
+		r = attach_hand_over(&x->launch, x->o->console_socket, x->o->pidfd_socket, e);
+	if (r == 0)
+		r = attach_write_pid_file(x->o->pid_file, x->launch.pid, e);
+	if (r == 0)
+		r = launch_go(&x->launch, e);
+	if (r == 0)
+		r = launch_await_release(&x->launch, e);
+	if (r < 0)
+		launch_kill(&x->launch);
+	return r;
+}
+
+static int execute(struct execution *x, const char *id, int *ret_status, struct err *e)
+{
+	int r;
+
+	if (x->o->cgroup[0] != '\0')
+		return err_set(e, ERR_UNSUPPORTED, -EOPNOTSUPP, "--cgroup: not implemented yet");
+	r = live_open(x->rt, id, false, &x->live, e);
+	if (r == 0)
+		r = check_status(&x->live, x->o, e);
+	if (r == 0)
+		r = prepare(x, e);
+	if (r == 0 && !x->o->detach)
+		r = supervise_block_signals(e);
+	if (r == 0)
+		r = run(x, e);
+	if (r < 0 || x->o->detach)
+		return r;
+	r = supervise(&x->launch, e);
+	if (r < 0)
+		return r;
+	*ret_status = r;
+	return 0;
+}
+
+int container_exec(struct runtime *rt, const char *id, const struct exec_options *o,
+		   int *ret_status, struct err *e)
+{
+	static struct execution x;
+	int r;
+
+	x = (struct execution){
+		.rt = rt,
+		.o = o,
+		.live = LIVE_INIT,
+		.cgroup = CGROUP_INIT,
+		.launch = LAUNCH_INIT,
+	};
+	*ret_status = 0;
+	r = execute(&x, id, ret_status, e);
+	launch_close(&x.launch);
+	cgroup_close(&x.cgroup);
+	live_close(&x.live);
+	return r;
+}

@@ -1,0 +1,73 @@
+/* plan: what create or exec would do, shown. No side effects, no privileges. */
+#include <errno.h>
+
+#include "base/str.h"
+#include "container/load.h"
+#include "container/process.h"
+#include "plan/print.h"
+
+static int plan_exec(struct runtime *rt, const struct plan_options *o, struct loaded *l,
+		     struct plan *ret, struct err *e)
+{
+	struct exec_options options = {
+		.process_file = o->process_file,
+		.cwd = "",
+		.apparmor = "",
+		.process_label = "",
+		.cgroup = "",
+	};
+	struct plan_parameters parameters = {
+		.purpose = PURPOSE_EXEC,
+		.id = o->id,
+		.bundle = l->bundle,
+		.rootfs = l->rootfs,
+		.preserve_fds = o->preserve_fds,
+		.target_namespaces = l->plan.namespaces,
+	};
+	struct spec_process *process = arena_new(rt->arena, struct spec_process);
+	int r;
+
+	if (!process)
+		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
+	r = process_build(rt, &l->spec, &options, process, e);
+	return r < 0 ? r
+		     : plan_build_exec(rt->arena, &l->spec, process, &l->facts, &parameters, ret,
+				       e);
+}
+
+int container_plan(struct runtime *rt, const struct plan_options *o, bool as_json,
+		   const char **ret_text, struct err *e)
+{
+	struct load_options options = {
+		.id = o->id,
+		.bundle = o->bundle,
+		.config_file = o->config,
+		.facts_file = o->facts_file,
+		.purpose = o->run ? PURPOSE_RUN : PURPOSE_CREATE,
+		.no_pivot = o->no_pivot,
+		.no_new_keyring = o->no_new_keyring,
+		.preserve_fds = o->preserve_fds,
+	};
+	struct json_writer w;
+	struct loaded l;
+	struct plan plan;
+	size_t len;
+	int r = load(rt, &options, &l, e);
+
+	if (r < 0)
+		return r;
+	plan = l.plan;
+	if (o->process_file[0] != '\0') {
+		r = plan_exec(rt, o, &l, &plan, e);
+		if (r < 0)
+			return r;
+	}
+	if (as_json) {
+		json_writer_init(&w, rt->arena, true);
+		plan_print_json(&w, &plan);
+		r = json_writer_finish(&w, ret_text, &len);
+	} else {
+		r = plan_print_text(rt->arena, &plan, ret_text);
+	}
+	return r < 0 ? err_set(e, ERR_INTERNAL, r, "out of memory") : 0;
+}

@@ -1,0 +1,43 @@
+/* The state document: what later commands need to know about a container, so that they need not
+ * read its configuration. JSON, versioned, ours (docs/state.md); one file in the container's
+ * directory. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "cgroup/cgroup.h"
+#include "oci/spec.h"
+
+#define STATE_VERSION 1
+
+/* How far the container had come when the document was written; the status that people see also
+ * asks whether the process lives. */
+enum state_phase {
+	PHASE_CREATING,
+	PHASE_CREATED,
+	PHASE_RUNNING,
+};
+
+struct state {
+	const char *id, *oci_version, *bundle, *rootfs, *created; /* created: RFC 3339, UTC */
+	enum state_phase phase;
+	pid_t pid;           /* 0 while there is no process */
+	uint64_t start_time; /* with pid, names the process for good */
+	uint32_t owner;      /* uid of the creator */
+	uint64_t namespaces; /* CLONE_NEW* that exec joins */
+	struct cgroup_ref cgroup;
+	struct str_map annotations;
+};
+
+/* Read a document. @text is modified and must outlive *@ret. A damaged one, or one of a later
+ * version, is -EBADMSG (ERR_STATE_DOCUMENT). */
+int state_parse(struct arena *a, char *text, size_t len, struct state *ret, struct err *e)
+	_must_check_;
+
+/* The document as text, owned by @a. */
+int state_format(struct arena *a, const struct state *s, const char **ret, size_t *ret_len,
+		 struct err *e) _must_check_;

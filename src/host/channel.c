@@ -1,0 +1,133 @@
+/* Messages to and from init. What init sends is checked: past a certain step it runs beside hostile
+ * processes, and a container's process may inherit nothing of it, but may kill it at any time. */
+#include "host/channel.h"
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "base/sys.h"
+
+static ssize_t send_with_fds(int fd, const struct plan_message *m, const int *fds, uint32_t n)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int) * PLAN_FDS_PER_MESSAGE)];
+	} control;
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)m, .iov_len = sizeof(*m)};
+	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t r;
+
+	if (n > 0) {
+		h.msg_control = &control;
+		h.msg_controllen = CMSG_SPACE(sizeof(int) * n);
+		memset(&control, 0, h.msg_controllen);
+		control.header.cmsg_len = CMSG_LEN(sizeof(int) * n);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * n);
+	}
+	do
+		r = sys_sendmsg(fd, &h, MSG_NOSIGNAL);
+	while (r == -EINTR);
+	return r;
+}
+
+int channel_send_setup(int fd, int memfd, uint32_t block_size, const int *slots, uint32_t n_slots,
+		       struct err *e)
+{
+	struct plan_message m = {
+		.type = PLAN_MSG_SETUP,
+		.value = (int32_t)block_size,
+		.n_fds = n_slots,
+	};
+	int fds[PLAN_FDS_PER_MESSAGE] = {memfd};
+	uint32_t sent = MIN(n_slots, (uint32_t)PLAN_FDS_PER_MESSAGE - 1);
+	ssize_t r;
+
+	memcpy(fds + 1, slots, sent * sizeof(int));
+	r = send_with_fds(fd, &m, fds, sent + 1);
+	m.type = PLAN_MSG_SLOTS;
+	while (r >= 0 && sent < n_slots) {
+		uint32_t n = MIN(n_slots - sent, (uint32_t)PLAN_FDS_PER_MESSAGE);
+
+		r = send_with_fds(fd, &m, slots + sent, n);
+		sent += n;
+	}
+	return r < 0 ? err_sys(e, ERR_INTERNAL, (int)r, "send the plan to init") : 0;
+}
+
+int channel_send(int fd, enum plan_message_type type, struct err *e)
+{
+	struct plan_message m = {.type = type};
+	ssize_t r = send_with_fds(fd, &m, NULL, 0);
+
+	return r < 0 ? err_sys(e, ERR_INTERNAL, (int)r, "send to init") : 0;
+}
+
+static int take_fd(struct msghdr *h)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(h);
+	int fd = -EBADF;
+
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+/* Strings in a struct err from init end where they should, whatever init became. */
+static void terminate(struct err *e)
+{
+	e->where[sizeof(e->where) - 1] = '\0';
+	e->text[sizeof(e->text) - 1] = '\0';
+	e->hint[sizeof(e->hint) - 1] = '\0';
+	if (e->code >= 0)
+		e->code = -EIO;
+}
+
+int channel_receive(int fd, struct channel_message *ret, struct err *e)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov[2] = {
+		{.iov_base = &ret->head, .iov_len = sizeof(ret->head)},
+		{.iov_base = &ret->err, .iov_len = sizeof(ret->err)},
+	};
+	struct msghdr h = {
+		.msg_iov = iov,
+		.msg_iovlen = 2,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	size_t want = sizeof(ret->head);
+	ssize_t n;
+
+	do
+		n = sys_recvmsg(fd, &h, MSG_CMSG_CLOEXEC);
+	while (n == -EINTR);
+	if (n == 0 || n == -ECONNRESET)
+		return 0;
+	if (n == -EAGAIN)
+		return err_set(e, ERR_TIMEOUT, -EAGAIN, "init did not answer in time");
+	if (n < 0)
+		return err_sys(e, ERR_INTERNAL, (int)n, "receive from init");
+	ret->fd = take_fd(&h);
+	if (n >= (ssize_t)sizeof(ret->head) && ret->head.type == PLAN_MSG_FAILED)
+		want += sizeof(ret->err);
+	if (n != (ssize_t)want || ret->head.type >= PLAN_MSG_MAX) {
+		ret->fd = fd_close(ret->fd);
+		return err_set(e, ERR_INTERNAL, -EBADMSG, "init sent a damaged message");
+	}
+	if (ret->head.type == PLAN_MSG_FAILED)
+		terminate(&ret->err);
+	return 1;
+}
+
+int channel_set_deadline(int fd, unsigned seconds, struct err *e)
+{
+	struct timeval tv = {.tv_sec = seconds};
+	int r = (int)SYS5(setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+
+	return r < 0 ? err_sys(e, ERR_INTERNAL, r, "set a deadline for init") : 0;
+}

@@ -1,0 +1,13 @@
+/* The host's side of a container's terminal. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+/* Send @master to the unix socket at @path, as console-socket demands: a stream connection, one
+ * message with one descriptor. */
+int console_send(const char *path, int master, struct err *e) _must_check_;
+
+/* Send @pidfd to the unix socket at @path in the same way. */
+int console_send_pidfd(const char *path, int pidfd, struct err *e) _must_check_;

@@ -1,0 +1,114 @@
+/* Probing the host. Runs in the caller's namespaces with the caller's credentials. */
+#include "host/facts.h"
+
+#include <linux/prctl.h>
+#include <sys/auxv.h>
+
+#include "base/io.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "cgroup/probe.h"
+#include "host/proc.h"
+#include "oci/names.h"
+
+#define CAP_VERSION_3 0x20080522
+#define CAP_SETGID    6
+#define CAP_SETUID    7
+#define CAP_SYS_ADMIN 21
+#define CAP_BPF       39
+
+static int probe_capabilities(struct facts *f, struct err *e)
+{
+	struct sys_cap_header header = {.version = CAP_VERSION_3};
+	struct sys_cap_data data[2] = {{0}};
+	int r = sys_capget(&header, data);
+	uint64_t effective;
+
+	if (r < 0)
+		return err_sys(e, ERR_INTERNAL, r, "read our capabilities");
+	effective = data[0].effective | (uint64_t)data[1].effective << 32;
+	f->capabilities = data[0].permitted | (uint64_t)data[1].permitted << 32;
+	f->admin = effective & (1ULL << CAP_SYS_ADMIN);
+	f->may_map_ids = (effective & (1ULL << CAP_SETUID)) && (effective & (1ULL << CAP_SETGID));
+	f->may_bpf = effective & (1ULL << CAP_SYS_ADMIN | 1ULL << CAP_BPF);
+	/* The last capability is found by asking: nearly always the first question answers it. */
+	f->last_cap = CAPABILITY_MAX - 1;
+	while (f->last_cap > 0 && sys_prctl(PR_CAPBSET_READ, f->last_cap, 0, 0, 0) < 0)
+		f->last_cap--;
+	while (f->last_cap < 63 && sys_prctl(PR_CAPBSET_READ, f->last_cap + 1, 0, 0, 0) >= 0)
+		f->last_cap++;
+	return 0;
+}
+
+/* The "SigIgn:" line of our status: one read instead of 64 questions. */
+static int probe_signals(struct arena *a, int proc_fd, struct facts *f, struct err *e)
+{
+	char *text, *p;
+	size_t len;
+	int fd = proc_open_at(proc_fd, "self/status", O_RDONLY), r;
+
+	r = fd < 0 ? fd : io_read_fd(a, fd, 65536, &text, &len);
+	if (fd >= 0)
+		(void)sys_close(fd);
+	if (r < 0)
+		return err_sys(e, ERR_INTERNAL, r, "read our status");
+	p = strstr(text, "\nSigIgn:\t");
+	for (p = p ? p + 9 : text + len; *p != '\n' && *p != '\0'; p++)
+		f->ignored_signals =
+			f->ignored_signals << 4 | (uint64_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
+	return 0;
+}
+
+/* The first user namespace maps everything to itself (user_namespaces(7)). */
+static bool in_first_user_namespace(struct arena *a, int proc_fd)
+{
+	char *text;
+	size_t len;
+	int fd = proc_open_at(proc_fd, "self/uid_map", O_RDONLY), r;
+
+	r = fd < 0 ? fd : io_read_fd(a, fd, 65536, &text, &len);
+	if (fd >= 0)
+		(void)sys_close(fd);
+	return r == 0 && strstr(text, " 4294967295") != NULL;
+}
+
+static int probe_limits(struct facts *f, struct err *e)
+{
+	for (int n = 0; n < RLIMIT_MAX; n++) {
+		uint64_t limit[2];
+		int r = sys_prlimit(0, n, NULL, limit);
+
+		if (r < 0)
+			return err_sys(e, ERR_INTERNAL, r, "read our limits");
+		f->rlimits[n].soft = limit[0];
+		f->rlimits[n].hard = limit[1];
+	}
+	return 0;
+}
+
+int facts_probe(struct arena *a, struct facts_needs needs, struct facts *ret, struct err *e)
+{
+	struct facts f = {
+		/* From the auxiliary vector: no system call. */
+		.euid = (uint32_t)getauxval(AT_EUID),
+		.egid = (uint32_t)getauxval(AT_EGID),
+	};
+	_cleanup_close_ int proc_fd = proc_open(e);
+	int r;
+
+	if (proc_fd < 0)
+		return proc_fd;
+	r = probe_capabilities(&f, e);
+	if (r == 0)
+		r = probe_signals(a, proc_fd, &f, e);
+	if (r == 0 && needs.limits)
+		r = probe_limits(&f, e);
+	if (r == 0 && needs.cgroup)
+		r = cgroup_probe(a, needs.cgroup_self, &f.cgroup, e);
+	if (r < 0)
+		return r;
+	if (needs.devices && f.may_bpf)
+		f.may_bpf = in_first_user_namespace(a, proc_fd);
+	*ret = f;
+	return 0;
+}

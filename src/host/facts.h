@@ -1,0 +1,21 @@
+/* Facts about this host and caller, probed once a command, and only those that the plan will ask
+ * for. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "plan/facts.h"
+
+/* What the command needs beyond credentials. */
+struct facts_needs {
+	bool cgroup;      /* the arrangement */
+	bool cgroup_self; /* the caller's own cgroup too */
+	bool limits;      /* the caller's resource limits */
+	bool devices;     /* whether a device policy may be loaded */
+};
+
+/* Returns 0 or -errno; strings live in @a. */
+int facts_probe(struct arena *a, struct facts_needs needs, struct facts *ret, struct err *e)
+	_must_check_;

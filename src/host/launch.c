@@ -1,0 +1,397 @@
+/* Launching: the plan into a memfd, the image sealed, one clone, then the conversation. The two
+ * shapes differ only in what is cloned (ARCHITECTURE.md). */
+#include "host/launch.h"
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "host/channel.h"
+#include "host/idmap.h"
+#include "host/proc.h"
+#include "host/slots.h"
+#include "plan/print.h"
+
+#include <stdlib.h>
+
+/* Bounds any single wait for init: a mount of a dead network file system must not hold us for ever.
+ */
+#define DEADLINE_SECONDS 120
+#define CHILD_STACK      8192
+
+/* --- the clone -------------------------------------------------------------------------------- */
+
+struct child {
+	int image_fd, sync_fd;
+	const char *const *argv, *const *envp;
+	int error; /* written by the child, which shares our memory until it executes the image */
+};
+
+/* In the child: nothing but the execution of init's image. */
+static int child_main(void *arg)
+{
+	struct child *c = arg;
+	int r = sys_fcntl(c->sync_fd, F_SETFD, 0);
+
+	if (r == 0)
+		r = sys_execveat(c->image_fd, "", (char *const *)(uintptr_t)c->argv,
+				 (char *const *)(uintptr_t)c->envp, AT_EMPTY_PATH);
+	c->error = r;
+	return 127;
+}
+
+/* One attempt. Returns the pid or -errno; *ret_pidfd is set on success. */
+static pid_t clone_child(struct child *c, uint64_t flags, int cgroup_fd, int *ret_pidfd)
+{
+	_Alignas(16) static char stack[CHILD_STACK];
+	int pidfd = -EBADF;
+	struct clone_args args = {
+		.flags = CLONE_PIDFD | flags | (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
+		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.exit_signal = SIGCHLD,
+		.cgroup = cgroup_fd >= 0 ? (uint64_t)cgroup_fd : 0,
+	};
+	pid_t pid = sys_clone3_vfork(&args, stack, sizeof(stack), child_main, c);
+
+	if (pid > 0)
+		*ret_pidfd = pidfd;
+	return pid;
+}
+
+/* CLONE_INTO_CGROUP is from 5.7 on, and refused in some arrangements; then the process is moved
+ * before it is told anything. */
+static bool without_into_cgroup(pid_t r)
+{
+	return r == -EOPNOTSUPP || r == -ENOSYS || r == -EINVAL || r == -E2BIG;
+}
+
+static int clone_init(struct launch *l, const struct launch_request *q, struct child *c,
+		      bool *ret_enter, struct err *e)
+{
+	uint64_t flags = q->plan->shape == SHAPE_DIRECT ? q->plan->clone_flags : 0;
+	int cgroup_fd = q->cgroup ? q->cgroup->unified_fd : -EBADF, pidfd = -EBADF;
+	pid_t pid = clone_child(c, flags, cgroup_fd, &pidfd);
+
+	if (cgroup_fd >= 0 && without_into_cgroup(pid)) {
+		pid = clone_child(c, flags, -EBADF, &pidfd);
+		*ret_enter = true;
+	}
+	if (pid < 0) {
+		(void)err_sys(e, ERR_NAMESPACE, pid, "create the container's process");
+		return flags ? err_where(e, "linux.namespaces") : pid;
+	}
+	if (q->plan->shape == SHAPE_DIRECT) {
+		l->pid = pid;
+		l->pidfd = pidfd;
+	} else {
+		l->bridge_pid = pid;
+		l->bridge_fd = pidfd;
+	}
+	if (c->error < 0) {
+		(void)err_sys(e, ERR_SEAL, c->error, "execute init's sealed image");
+		return err_hint(e, "a security policy may forbid executing memfds");
+	}
+	return 0;
+}
+
+/* --- start ------------------------------------------------------------------------------------ */
+
+/* The memfd of plan/plan.h: the step page, then the block. */
+static int make_plan_memfd(struct launch *l, const struct plan_block *block, struct err *e)
+{
+	_cleanup_close_ int fd = sys_memfd_create("coracle-plan", MFD_CLOEXEC);
+	void *page;
+	int r = fd;
+
+	if (r >= 0)
+		r = sys_ftruncate(fd, PLAN_PAGE_SIZE + block->size);
+	if (r >= 0) {
+		ssize_t n = SYS4(pwrite64, fd, block, block->size, PLAN_PAGE_SIZE);
+
+		r = n < 0 ? (int)n : n != (ssize_t)block->size ? -EIO : 0;
+	}
+	if (r < 0)
+		return err_sys(e, ERR_INTERNAL, r, "write the plan");
+	page = sys_mmap(NULL, PLAN_PAGE_SIZE, 1 /* read */, 1 /* shared */, fd, 0);
+	if (sys_mmap_failed(page))
+		return err_sys(e, ERR_INTERNAL, (int)(long)page, "map the step page");
+	l->page = page;
+	return TAKE_FD(fd);
+}
+
+/* What must be true of the process before it reads its first message. */
+static int settle(struct launch *l, const struct launch_request *q, bool enter, struct err *e)
+{
+	pid_t pid = l->pid > 0 ? l->pid : l->bridge_pid;
+	_cleanup_close_ int proc_fd = -EBADF;
+	char value[16];
+	int r = 0;
+
+	if (q->cgroup && (enter || q->cgroup->ref.n_v1 > 0))
+		r = cgroup_enter(q->cgroup, pid, enter, e);
+	if (r < 0 || !q->plan->has_oom_score_adj)
+		return r;
+	proc_fd = proc_open(e);
+	if (proc_fd < 0)
+		return proc_fd;
+	(void)str_format(value, sizeof(value), "%d", q->plan->oom_score_adj);
+	r = proc_write_pid(proc_fd, pid, "oom_score_adj", value);
+	if (r < 0) {
+		(void)err_sys(e, ERR_PROCESS, r, "set the OOM score adjustment to %s", value);
+		return err_where(e, "process.oomScoreAdj");
+	}
+	return 0;
+}
+
+static int start(const struct launch_request *q, struct launch *l, int *slots, struct err *e)
+{
+	_cleanup_close_ int memfd = -EBADF, image = -EBADF, theirs = -EBADF;
+	const char *argv[] = {"init", NULL, NULL}, *envp[] = {NULL, NULL};
+	struct child c = {.argv = argv, .envp = envp};
+	char number[12];
+	int pair[2], r;
+	bool enter = false;
+
+	memfd = make_plan_memfd(l, q->plan->block, e);
+	if (memfd < 0)
+		return memfd;
+	image = seal_init_image(q->seal_mode, e);
+	if (image < 0)
+		return image;
+	r = sys_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, pair);
+	if (r < 0)
+		return err_sys(e, ERR_INTERNAL, r, "make a channel to init");
+	l->sync_fd = pair[0];
+	theirs = pair[1];
+	r = channel_set_deadline(l->sync_fd, DEADLINE_SECONDS, e);
+	if (r < 0)
+		return r;
+	(void)str_format(number, sizeof(number), "%d", theirs);
+	argv[1] = number;
+	c.image_fd = image;
+	c.sync_fd = theirs;
+#ifdef CORACLE_FAULT
+	const char *fault = getenv("CORACLE_FAULT");
+
+	if (fault)
+		envp[0] = arena_format(q->arena, "CORACLE_FAULT=%s", fault);
+#endif
+	r = clone_init(l, q, &c, &enter, e);
+	if (r == 0)
+		r = settle(l, q, enter, e);
+	if (r == 0)
+		r = channel_send_setup(l->sync_fd, memfd, q->plan->block->size, slots,
+				       (uint32_t)q->plan->n_slots, e);
+	return r;
+}
+
+int launch_start(const struct launch_request *q, struct launch *l, struct err *e)
+{
+	int *slots = arena_newn(q->arena, int, q->plan->n_slots + 1);
+	int r;
+
+	*l = (struct launch)LAUNCH_INIT;
+	l->plan = q->plan;
+	if (!slots)
+		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
+	r = slots_open(q, slots, e);
+	if (r == 0)
+		r = start(q, l, slots, e);
+	slots_close(q, slots);
+	if (r < 0) {
+		launch_kill(l);
+		launch_close(l);
+	}
+	return r;
+}
+
+/* --- the conversation --------------------------------------------------------------------------
+ */
+
+static const char *step_name(const struct launch *l)
+{
+	const struct plan_block *k = l->plan->block;
+	const struct plan_step *steps =
+		(const struct plan_step *)(const void *)((const char *)k + k->steps.offset);
+	uint32_t n = l->page->step;
+
+	return n == 0 || n > k->steps.n ? "" : print_op_name((enum plan_op)steps[n - 1].op);
+}
+
+/* The channel closed without a word: the process ended. Tell how, and in which step. */
+static int describe_end(struct launch *l, struct err *e)
+{
+	int fd = l->pidfd >= 0 ? l->pidfd : l->bridge_fd;
+	const char *step = step_name(l);
+	siginfo_t info = {0};
+	int r;
+
+	r = sys_wait_pidfd(fd, &info, WEXITED | WNOWAIT);
+	if (r < 0)
+		return err_sys(e, ERR_INIT_DIED, r, "init ended");
+	if (info.si_code == CLD_EXITED)
+		(void)err_set(e, ERR_INIT_DIED, -EIO, "init ended with status %d%s%s%s",
+			      info.si_status, *step ? " in step '" : "", step, *step ? "'" : "");
+	else
+		(void)err_set(e, ERR_INIT_DIED, -EIO, "init was killed by signal %d%s%s%s",
+			      info.si_status, *step ? " in step '" : "", step, *step ? "'" : "");
+	if (info.si_code != CLD_EXITED && info.si_status == SIGKILL)
+		(void)err_hint(e, "out of memory in the container's cgroup looks like this");
+	return e->code;
+}
+
+static void take_init(struct launch *l, struct channel_message *m)
+{
+	siginfo_t info;
+
+	l->pid = m->head.value;
+	l->pidfd = TAKE_FD(m->fd);
+	/* The bridge has nothing left to do but to end. */
+	(void)sys_wait_pidfd(l->bridge_fd, &info, WEXITED);
+	l->bridge_fd = fd_close(l->bridge_fd);
+	l->bridge_pid = 0;
+}
+
+/* Map ids if init asked for it and its pid is known. */
+static int answer_ids(struct launch *l, struct err *e)
+{
+	int r;
+
+	if (!l->wants_ids || l->pid == 0)
+		return 0;
+	l->wants_ids = false;
+	r = idmap_write(&l->plan->idmap, l->pid, e);
+	return r < 0 ? r : channel_send(l->sync_fd, PLAN_MSG_IDS_MAPPED, e);
+}
+
+/* Handle one message. Returns 0 or -errno. Each message is accepted only where the plan has a step
+ * that sends it. */
+static int handle(struct launch *l, struct channel_message *m, struct err *e)
+{
+	switch ((enum plan_message_type)m->head.type) {
+	case PLAN_MSG_INIT_PID:
+		if (l->bridge_fd < 0 || m->fd < 0)
+			break;
+		take_init(l, m);
+		return answer_ids(l, e);
+	case PLAN_MSG_MAP_IDS:
+		if (!l->plan->idmap.wanted)
+			break;
+		l->wants_ids = true;
+		return answer_ids(l, e);
+	case PLAN_MSG_CONSOLE:
+		if (!l->plan->terminal || l->console_fd >= 0)
+			break;
+		l->console_fd = TAKE_FD(m->fd);
+		return 0;
+	case PLAN_MSG_READY:
+		l->is_ready = true;
+		return 0;
+	case PLAN_MSG_FAILED:
+		*e = m->err;
+		return e->code;
+	case PLAN_MSG_NONE:
+	case PLAN_MSG_SETUP:
+	case PLAN_MSG_SLOTS:
+	case PLAN_MSG_IDS_MAPPED:
+	case PLAN_MSG_GO:
+	case PLAN_MSG_START:
+	case PLAN_MSG_MAX:
+		break;
+	}
+	return err_set(e, ERR_INTERNAL, -EBADMSG, "init sent message %u out of turn", m->head.type);
+}
+
+int launch_await_ready(struct launch *l, struct err *e)
+{
+	while (!l->is_ready || l->pid == 0) {
+		struct channel_message m = {.fd = -EBADF};
+		int r = channel_receive(l->sync_fd, &m, e);
+
+		if (r == 0)
+			return describe_end(l, e);
+		if (r > 0)
+			r = handle(l, &m, e);
+		(void)fd_close(m.fd);
+		if (r == -EAGAIN && e->id == ERR_TIMEOUT && *step_name(l))
+			return err_wrap(e, "step '%s'", step_name(l));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int launch_go(struct launch *l, struct err *e)
+{
+	int r = channel_send(l->sync_fd, PLAN_MSG_GO, e);
+
+	return r == -EPIPE || r == -ECONNRESET ? describe_end(l, e) : r;
+}
+
+int launch_await_release(struct launch *l, struct err *e)
+{
+	struct channel_message m = {.fd = -EBADF};
+	const struct plan_block *k = l->plan->block;
+	int r = channel_receive(l->sync_fd, &m, e);
+
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		/* Closed by the exec or for the listener, or by a death before that: the step page
+		 * and the process tell. In the last step only the exec itself can be the reason. */
+		siginfo_t info = {0};
+		bool last = l->page->step >= k->steps.n - (l->plan->purpose == PURPOSE_CREATE);
+
+		if (last || sys_wait_pidfd(l->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+		    info.si_pid == 0)
+			return 0;
+		return describe_end(l, e);
+	}
+	r = handle(l, &m, e);
+	(void)fd_close(m.fd);
+	return r < 0 ? r : err_set(e, ERR_INTERNAL, -EBADMSG, "init spoke out of turn");
+}
+
+/* --- the end -----------------------------------------------------------------------------------
+ */
+
+static void kill_and_reap(int fd)
+{
+	siginfo_t info;
+
+	if (fd < 0)
+		return;
+	(void)sys_pidfd_send_signal(fd, SIGKILL);
+	(void)sys_wait_pidfd(fd, &info, WEXITED);
+}
+
+void launch_kill(struct launch *l)
+{
+	/* The bridge first: it may be about to make a child, which ends when the channel closes. */
+	kill_and_reap(l->bridge_fd);
+	kill_and_reap(l->pidfd);
+}
+
+void launch_close(struct launch *l)
+{
+	l->sync_fd = fd_close(l->sync_fd);
+	l->pidfd = fd_close(l->pidfd);
+	l->bridge_fd = fd_close(l->bridge_fd);
+	l->console_fd = fd_close(l->console_fd);
+	if (l->page)
+		(void)sys_munmap((void *)(uintptr_t)l->page, PLAN_PAGE_SIZE);
+	l->page = NULL;
+}
+
+int launch_reap(struct launch *l)
+{
+	siginfo_t info = {0};
+	int r;
+
+	r = sys_wait_pidfd(l->pidfd, &info, WEXITED | WNOHANG);
+	if (r < 0)
+		return r;
+	if (info.si_pid == 0)
+		return -EAGAIN;
+	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+}

@@ -1,0 +1,64 @@
+/* Bringing init to life and talking to it until it becomes the container's process. Runs in the
+ * host half; init is always our direct child, held by its pidfd. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "cgroup/cgroup.h"
+#include "host/seal.h"
+#include "plan/build.h"
+
+struct launch_request {
+	struct arena *arena;
+	const struct plan *plan;
+	const struct cgroup *cgroup; /* where init is born; no directories: nowhere */
+	enum seal_mode seal_mode;
+	int target_fd;   /* SLOT_TARGET: pidfd of the container's init, else -EBADF */
+	int listener_fd; /* SLOT_LISTENER, else -EBADF */
+};
+
+/* A process in the making. */
+struct launch {
+	const struct plan *plan;
+	int sync_fd;
+	pid_t pid; /* of init, in our pid namespace; 0 while only the bridge is there */
+	int pidfd;
+	pid_t bridge_pid;
+	int bridge_fd;
+	int console_fd; /* master of the container's terminal, once it came */
+	volatile struct plan_page *page;
+	/* The bridge and its child speak over one channel, in any order: what the child said before
+	 * the bridge told who it is waits here. */
+	bool wants_ids, is_ready;
+};
+
+#define LAUNCH_INIT                                                                                \
+	{                                                                                          \
+		.sync_fd = -EBADF, .pidfd = -EBADF, .bridge_fd = -EBADF, .console_fd = -EBADF      \
+	}
+
+/* Start init (or the bridge) on @r->plan. On failure nothing is left running. */
+int launch_start(const struct launch_request *r, struct launch *l, struct err *e) _must_check_;
+
+/* Answer init until it is ready. On failure the error is init's own, or tells how it ended. */
+int launch_await_ready(struct launch *l, struct err *e) _must_check_;
+
+/* Let init go on. */
+int launch_go(struct launch *l, struct err *e) _must_check_;
+
+/* After launch_go(): wait until init has dropped its end of the channel, which it does by executing
+ * the program (run, exec) or by beginning to wait for start (create). */
+int launch_await_release(struct launch *l, struct err *e) _must_check_;
+
+/* Kill and reap whatever runs. For undoing; errors are ignored. */
+void launch_kill(struct launch *l);
+
+/* Close descriptors and unmap; processes go on. */
+void launch_close(struct launch *l);
+
+/* Reap the process and return its status as our own exit status: the code, or 128 + signal. Does
+ * not wait if it has not ended: -EAGAIN. */
+int launch_reap(struct launch *l);

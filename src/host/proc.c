@@ -1,0 +1,84 @@
+/* Access to the host's procfs. A container's or an engine's mount on top of it must not redirect
+ * what we write (CVE-2019-16884, CVE-2025-52881). */
+#include "host/proc.h"
+
+#include "base/str.h"
+#include "base/sys.h"
+
+#define PROC_ROOT_INO 1 /* fs/proc: PROC_ROOT_INO */
+
+int proc_open(struct err *e)
+{
+	_cleanup_close_ int fd =
+		sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	struct sys_statfs fs;
+	struct stat st;
+
+	if (fd < 0)
+		return err_sys(e, ERR_KERNEL, fd, "open /proc");
+	if (sys_fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC_ || sys_fstat(fd, &st) < 0 ||
+	    st.st_ino != PROC_ROOT_INO)
+		return err_set(e, ERR_KERNEL, -ENODEV, "/proc is not a procfs");
+	return TAKE_FD(fd);
+}
+
+int proc_open_at(int proc_fd, const char *path, int flags)
+{
+	char own[64];
+	struct open_how how = {
+		.flags = (uint64_t)(flags | O_CLOEXEC | O_NOFOLLOW),
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
+	};
+
+	/* "self" is a link, which RESOLVE_NO_SYMLINKS refuses. */
+	if (str_starts(path, "self/")) {
+		(void)str_format(own, sizeof(own), "%d/%s", sys_getpid(), path + 5);
+		path = own;
+	}
+	return sys_openat2(proc_fd, path, &how);
+}
+
+int proc_write_pid(int proc_fd, pid_t pid, const char *file, const char *text)
+{
+	_cleanup_close_ int fd = -EBADF;
+	char path[64];
+	ssize_t n;
+
+	(void)str_format(path, sizeof(path), "%d/%s", pid, file);
+	fd = proc_open_at(proc_fd, path, O_WRONLY);
+	if (fd < 0)
+		return fd;
+	n = sys_write(fd, text, strlen(text));
+	return n < 0 ? (int)n : 0;
+}
+
+int proc_start_time(int proc_fd, pid_t pid, uint64_t *ret)
+{
+	_cleanup_close_ int fd = -EBADF;
+	char path[32], stat[1024], *p;
+	ssize_t n;
+
+	(void)str_format(path, sizeof(path), "%d/stat", pid);
+	fd = proc_open_at(proc_fd, path, O_RDONLY);
+	if (fd == -ENOENT)
+		return -ESRCH;
+	if (fd < 0)
+		return fd;
+	n = sys_read(fd, stat, sizeof(stat) - 1);
+	if (n < 0)
+		return (int)n;
+	stat[n] = '\0';
+	/* The name may hold anything, also ") Z 0"; what follows it is numbers. */
+	p = strrchr(stat, ')');
+	if (!p || p[1] != ' ')
+		return -EBADMSG;
+	if (p[2] == 'Z' || p[2] == 'X')
+		return -ESRCH;
+	for (int field = 2; field < 22 && p; field++)
+		p = strchr(p + 1, ' ');
+	if (!p)
+		return -EBADMSG;
+	for (*ret = 0, p++; *p >= '0' && *p <= '9'; p++)
+		*ret = *ret * 10 + (uint64_t)(*p - '0');
+	return 0;
+}

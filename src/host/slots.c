@@ -1,0 +1,80 @@
+/* Opening slots: bind sources and root filesystems that init could not reach with the container's
+ * ids, namespaces to join, and what belongs to the container. In the host's namespaces. */
+#include "host/slots.h"
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "base/sys.h"
+
+static int open_tree(const char *path, bool recursive, struct err *e)
+{
+	int fd =
+		sys_open_tree(AT_FDCWD, path,
+			      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
+
+	if (fd < 0) {
+		(void)err_sys(e, ERR_MOUNT, fd, "open \"%s\"", path);
+		if (fd == -ENOENT)
+			(void)err_hint(e, "the bind source must exist on the host before create; "
+					  "Docker creates it, OCI runtimes do not");
+	}
+	return fd;
+}
+
+static int open_namespace(const char *path, struct err *e)
+{
+	int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+
+	return fd < 0 ? err_sys(e, ERR_NAMESPACE, fd, "open \"%s\"", path) : fd;
+}
+
+static int open_cgroup(const struct launch_request *q, int hierarchy, struct err *e)
+{
+	const struct cgroup_ref *ref = &q->cgroup->ref;
+	const char *path = hierarchy < 0 ? ref->unified_dir : ref->v1_dirs[hierarchy];
+
+	return open_tree(path, false, e);
+}
+
+static int open_slot(const struct launch_request *q, const struct plan_slot_source *s,
+		     struct err *e)
+{
+	switch (s->kind) {
+	case SLOT_TREE:
+		return open_tree(s->path, s->recursive, e);
+	case SLOT_FILE:
+		return open_namespace(s->path, e);
+	case SLOT_CGROUP:
+		return open_cgroup(q, s->hierarchy, e);
+	case SLOT_TARGET:
+		return q->target_fd;
+	case SLOT_LISTENER:
+		return q->listener_fd;
+	}
+	return err_set(e, ERR_INTERNAL, -EINVAL, "unknown slot");
+}
+
+int slots_open(const struct launch_request *q, int *slots, struct err *e)
+{
+	const struct plan *p = q->plan;
+
+	for (size_t n = 0; n < p->n_slots; n++)
+		slots[n] = -EBADF;
+	for (size_t n = 0; n < p->n_slots; n++) {
+		slots[n] = open_slot(q, &p->slots[n], e);
+		if (slots[n] < 0)
+			return p->slots[n].origin ? err_where(e, "%s", p->slots[n].origin)
+						  : slots[n];
+	}
+	return 0;
+}
+
+void slots_close(const struct launch_request *q, int *slots)
+{
+	for (size_t n = 0; n < q->plan->n_slots; n++) {
+		enum plan_slot_kind kind = q->plan->slots[n].kind;
+
+		if (kind != SLOT_TARGET && kind != SLOT_LISTENER)
+			slots[n] = fd_close(slots[n]);
+	}
+}

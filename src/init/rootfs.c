@@ -1,0 +1,53 @@
+/* Steps that make the root filesystem the root. Runs in the container's mount namespace. */
+#include "base/fd.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "init/init.h"
+
+int step_PROPAGATION(struct init *i, const struct plan_propagation *o, struct err *e)
+{
+	int r = sys_mount(NULL, init_string(i, o->path), NULL, (unsigned long)o->ms_flags, NULL);
+
+	return r < 0 ? err_sys(e, ERR_ROOTFS, r, "set mount propagation") : 0;
+}
+
+int step_ROOTFS(struct init *i, const struct plan_rootfs *o, struct err *e)
+{
+	_cleanup_close_ int opened = -EBADF;
+	int fd = init_slot(i, o->slot), r;
+
+	if (fd < 0) {
+		opened = sys_open_tree(AT_FDCWD, init_string(i, o->source),
+				       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+		if (opened < 0)
+			return err_sys(e, ERR_ROOTFS, opened, "open the root filesystem");
+		fd = opened;
+	}
+	/* On top of the old root, which everyone can reach; the path of the root filesystem may
+	 * lead through directories that the container's ids cannot search. Our own lookups still
+	 * start below it, until the pivot. */
+	r = sys_move_mount(fd, "", AT_FDCWD, init_string(i, o->attach), MOVE_MOUNT_F_EMPTY_PATH);
+	if (r < 0)
+		return err_sys(e, ERR_ROOTFS, r, "attach the root filesystem");
+	i->root_fd = opened >= 0 ? TAKE_FD(opened) : fd;
+	return 0;
+}
+
+int step_PIVOT(struct init *i, const struct plan_none *o, struct err *e)
+{
+	int r = sys_fchdir(i->root_fd);
+
+	(void)o;
+	/* pivot_root(".", ".") stacks the old root on the new one (pivot_root(2), NOTES). */
+	if (r == 0)
+		r = sys_pivot_root(".", ".");
+	if (r < 0)
+		return err_sys(e, ERR_ROOTFS, r, "pivot into the root filesystem");
+	r = sys_umount2(".", MNT_DETACH);
+	return r < 0 ? err_sys(e, ERR_ROOTFS, r, "detach the host's root") : 0;
+}
+
+int step_ROOT_PROPAGATION(struct init *i, const struct plan_propagation *o, struct err *e)
+{
+	return step_PROPAGATION(i, o, e);
+}

@@ -1,0 +1,235 @@
+/* Which namespaces, in which order, by which process. DESIGN: the sealed image is entered on the
+ * host's side of every boundary, except into a fresh pid namespace without a user namespace. */
+#include <errno.h>
+
+#include "base/str.h"
+#include "base/sys.h"
+#include "oci/names.h"
+#include "plan/build.h"
+
+/* User first: it gives the privilege for the others. Mount last: it changes where paths lead. */
+static const enum ns_type join_order[] = {NS_USER, NS_PID,    NS_NETWORK, NS_IPC,
+					  NS_UTS,  NS_CGROUP, NS_TIME};
+
+static void add_joins(struct builder *b)
+{
+	for (size_t n = 0; n < ARRAY_SIZE(join_order); n++) {
+		enum ns_type type = join_order[n];
+		const struct spec_namespace *ns = spec_namespace_find(b->spec, type);
+		const char *origin;
+		plan_slot slot;
+
+		if (!ns || ns->path[0] == '\0')
+			continue;
+		origin = plan_origin(b, "linux.namespaces[%u]",
+				     (unsigned)(ns - b->spec->linux_.namespaces));
+		slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_FILE,
+								  .path = ns->path,
+								  .origin = origin});
+		plan_add_JOIN(&b->block, origin,
+			      (struct plan_join){.flags = ns_clone_flag(type), .slot = slot});
+	}
+}
+
+/* The flags of namespaces to create. */
+static uint64_t created(const struct builder *b)
+{
+	uint64_t flags = 0;
+
+	for (enum ns_type type = 0; type < NS_MAX; type++) {
+		const struct spec_namespace *ns = spec_namespace_find(b->spec, type);
+
+		if (ns && ns->path[0] == '\0')
+			flags |= ns_clone_flag(type);
+	}
+	return flags;
+}
+
+static bool joins(const struct builder *b, enum ns_type type)
+{
+	const struct spec_namespace *ns = spec_namespace_find(b->spec, type);
+
+	return ns && ns->path[0] != '\0';
+}
+
+/* May a process with our ids write this map itself? Its own id alone, one for one
+ * (user_namespaces(7), "Defining user and group ID mappings"). */
+static bool maps_only_self(const struct spec_id_mappings *m, uint32_t id)
+{
+	return m->n == 1 && m->items[0].size == 1 && m->items[0].host_id == id;
+}
+
+/* The id that set-up runs with: root if there is one, else the first id of the first mapping. */
+static uint32_t setup_id(const struct spec_id_mappings *m)
+{
+	for (size_t n = 0; n < m->n; n++)
+		if (m->items[n].container_id == 0)
+			return 0;
+	return m->n > 0 ? m->items[0].container_id : 0;
+}
+
+static void plan_idmaps(struct builder *b)
+{
+	const struct spec_linux *l = &b->spec->linux_;
+	struct plan_idmap *map = &b->plan->idmap;
+
+	map->wanted = true;
+	map->uid = l->uid_mappings;
+	map->gid = l->gid_mappings;
+	if (!b->facts->may_map_ids) {
+		bool self = maps_only_self(&map->uid, b->facts->euid) &&
+			    maps_only_self(&map->gid, b->facts->egid);
+
+		map->by_helper = !self;
+		map->deny_setgroups = self;
+	}
+	b->setgroups = !map->deny_setgroups;
+	b->setup_uid = setup_id(&map->uid);
+	b->setup_gid = setup_id(&map->gid);
+}
+
+/* A hard limit above ours needs CAP_SYS_RESOURCE in the first user namespace: only before entering
+ * another one. */
+static void raise_limits(struct builder *b)
+{
+	for (size_t n = 0; n < b->process->n_rlimits; n++) {
+		const struct spec_rlimit *l = &b->process->rlimits[n];
+		int resource = rlimit_from_name(l->type);
+
+		if (resource >= 0 && l->hard > b->facts->rlimits[resource].hard)
+			plan_add_RAISE_LIMIT(&b->block,
+					     plan_origin(b, "process.rlimits[%u]", (unsigned)n),
+					     (struct plan_rlimit){.resource = (uint32_t)resource,
+								  .soft = l->soft,
+								  .hard = l->hard});
+	}
+}
+
+static void plan_bridge(struct builder *b, uint64_t create)
+{
+	if (b->new_user_ns || b->joined_user_ns)
+		raise_limits(b);
+	add_joins(b);
+	/* The cgroup namespace is created by init: its root is the cgroup that the process is in
+	 * then. */
+	plan_add_CLONE(&b->block, "linux.namespaces",
+		       (struct plan_flags){.flags = create & ~(uint64_t)CLONE_NEWCGROUP});
+	if (b->new_user_ns) {
+		plan_add_AWAIT_IDS(&b->block, "linux.uidMappings",
+				   (struct plan_await){.dumpable = b->facts->euid != 0});
+		plan_add_BECOME(&b->block, "linux.uidMappings",
+				(struct plan_become){.uid = b->setup_uid,
+						     .gid = b->setup_gid,
+						     .other_uid = b->setup_uid,
+						     .other_gid = b->setup_gid,
+						     .clear_groups = b->setgroups});
+	} else if (b->joined_user_ns) {
+		/* Its mappings are unknown here: root if it has one, else the process's own user.
+		 */
+		plan_add_BECOME(&b->block, "linux.namespaces",
+				(struct plan_become){.other_uid = b->process->user.uid,
+						     .other_gid = b->process->user.gid,
+						     .clear_groups = true});
+	}
+}
+
+int plan_namespaces(struct builder *b)
+{
+	uint64_t create = created(b);
+
+	if (!(create & CLONE_NEWNS))
+		return plan_unsupported(b,
+					"linux.namespaces (without a mount namespace of its own)");
+	b->new_user_ns = create & CLONE_NEWUSER;
+	b->joined_user_ns = joins(b, NS_USER);
+	b->host_opens = b->facts->admin && (b->new_user_ns || b->joined_user_ns);
+	b->setgroups = true;
+	if (b->new_user_ns)
+		plan_idmaps(b);
+	for (enum ns_type type = 0; type < NS_MAX; type++)
+		if (spec_namespace_find(b->spec, type))
+			b->plan->namespaces |= ns_clone_flag(type);
+	if (b->new_user_ns || b->joined_user_ns || joins(b, NS_PID)) {
+		b->plan->shape = SHAPE_BRIDGE;
+		plan_bridge(b, create);
+	} else {
+		b->plan->shape = SHAPE_DIRECT;
+		b->plan->clone_flags = create & ~(uint64_t)CLONE_NEWCGROUP;
+		add_joins(b);
+	}
+	if (create & CLONE_NEWCGROUP)
+		plan_add_UNSHARE(&b->block, "linux.namespaces",
+				 (struct plan_flags){.flags = CLONE_NEWCGROUP});
+	if (!b->options->no_new_keyring)
+		plan_add_KEYRING(
+			&b->block, "",
+			(struct plan_keyring){
+				.name = block_string(&b->block,
+						     plan_origin(b, "_ses.%s", b->options->id))});
+	return 0;
+}
+
+static void add_sysctls(struct builder *b)
+{
+	const struct str_map *m = &b->spec->linux_.sysctl;
+	char key[256], path[256 + 4];
+
+	for (size_t n = 0; n < m->n; n++) {
+		/* The very path that spec_check() proved to belong to one of our namespaces. */
+		(void)spec_sysctl_path(m->items[n].key, key, sizeof(key));
+		(void)str_format(path, sizeof(path), "sys/%s", key);
+		plan_add_SYSCTL(&b->block, plan_origin(b, "linux.sysctl[\"%s\"]", m->items[n].key),
+				(struct plan_sysctl){
+					.fstype = block_string(&b->block, "proc"),
+					.path = block_string(&b->block, path),
+					.value = block_string(&b->block, m->items[n].value),
+				});
+	}
+}
+
+int plan_namespace_values(struct builder *b)
+{
+	struct block *k = &b->block;
+	const struct spec_namespace *net = spec_namespace_find(b->spec, NS_NETWORK);
+
+	if (b->spec->hostname[0] != '\0')
+		plan_add_HOSTNAME(k, "hostname",
+				  (struct plan_string){block_string(k, b->spec->hostname)});
+	if (b->spec->domainname[0] != '\0')
+		plan_add_DOMAINNAME(k, "domainname",
+				    (struct plan_string){block_string(k, b->spec->domainname)});
+	if (net && net->path[0] == '\0')
+		plan_add_LOOPBACK(k, "linux.namespaces",
+				  (struct plan_string){block_string(k, "lo")});
+	add_sysctls(b);
+	return 0;
+}
+
+int plan_exec_join(struct builder *b)
+{
+	uint64_t ns = b->options->target_namespaces;
+	plan_slot slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_TARGET});
+	bool user = ns & CLONE_NEWUSER;
+
+	b->plan->shape = SHAPE_BRIDGE;
+	b->plan->namespaces = ns;
+	b->joined_user_ns = user;
+	b->setgroups = true;
+	if (user) {
+		raise_limits(b);
+		b->setgroups = !(b->spec->linux_.uid_mappings.n > 0 && !b->facts->may_map_ids &&
+				 maps_only_self(&b->spec->linux_.uid_mappings, b->facts->euid) &&
+				 maps_only_self(&b->spec->linux_.gid_mappings, b->facts->egid));
+	}
+	plan_add_JOIN(&b->block, "", (struct plan_join){.flags = ns, .slot = slot});
+	if (user)
+		plan_add_BECOME(&b->block, "",
+				(struct plan_become){
+					.uid = setup_id(&b->spec->linux_.uid_mappings),
+					.gid = setup_id(&b->spec->linux_.gid_mappings),
+					.other_uid = b->process->user.uid,
+					.other_gid = b->process->user.gid,
+					.clear_groups = b->setgroups,
+				});
+	return 0;
+}

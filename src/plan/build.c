@@ -1,0 +1,251 @@
+/* The order of a start, in one place. The files build-*.c decide the parts. */
+#include "plan/build.h"
+
+#include <errno.h>
+#include <stdarg.h>
+
+#include "base/str.h"
+#include "base/sys.h"
+
+const char *plan_origin(struct builder *b, const char *fmt, ...)
+{
+	char text[120];
+	va_list ap;
+	char *copy;
+
+	va_start(ap, fmt);
+	(void)str_vformat(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	copy = arena_strdup(b->arena, text);
+	return copy ? copy : "";
+}
+
+plan_slot plan_add_slot(struct builder *b, struct plan_slot_source source)
+{
+	struct plan *p = b->plan;
+
+	if (p->n_slots == p->cap_slots) {
+		size_t cap = MAX(p->cap_slots * 2, (size_t)8);
+		struct plan_slot_source *slots = arena_newn(b->arena, struct plan_slot_source, cap);
+
+		if (!slots) {
+			b->block.failed = true;
+			return PLAN_NO_SLOT;
+		}
+		if (p->n_slots > 0)
+			memcpy(slots, p->slots, p->n_slots * sizeof(*slots));
+		p->slots = slots;
+		p->cap_slots = cap;
+	}
+	p->slots[p->n_slots] = source;
+	return (plan_slot)p->n_slots++;
+}
+
+int plan_unsupported(struct builder *b, const char *where)
+{
+	(void)err_set(b->e, ERR_UNSUPPORTED, -EOPNOTSUPP, "not implemented yet");
+	return err_where(b->e, "%s", where);
+}
+
+void plan_warn(struct builder *b, const char *where, const char *fmt, ...)
+{
+	struct plan *p = b->plan;
+	struct err *list = arena_newn(b->arena, struct err, p->n_warnings + 1);
+	char text[sizeof(list->text)];
+	va_list ap;
+
+	if (!list) {
+		b->block.failed = true;
+		return;
+	}
+	if (p->n_warnings > 0)
+		memcpy(list, p->warnings, p->n_warnings * sizeof(*list));
+	va_start(ap, fmt);
+	(void)str_vformat(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	(void)err_set(&list[p->n_warnings], ERR_CONFIG_INVALID, -EINVAL, "%s", text);
+	(void)err_where(&list[p->n_warnings], "%s", where);
+	p->warnings = list;
+	p->n_warnings++;
+}
+
+/* What the specification has and we do not do yet must be refused, never skipped: a container
+ * without a filter or a hook that was asked for is worse than none. */
+static int refuse_process(struct builder *b)
+{
+	const struct spec_process *p = b->process;
+
+	if (p->apparmor_profile[0] != '\0')
+		return plan_unsupported(b, "process.apparmorProfile");
+	if (p->selinux_label[0] != '\0')
+		return plan_unsupported(b, "process.selinuxLabel");
+	if (p->has_scheduler)
+		return plan_unsupported(b, "process.scheduler");
+	if (p->has_io_priority)
+		return plan_unsupported(b, "process.ioPriority");
+	if (p->has_exec_cpu_affinity)
+		return plan_unsupported(b, "process.execCPUAffinity");
+	return 0;
+}
+
+static int refuse_hooks(struct builder *b)
+{
+	const struct spec_hooks *h = &b->spec->hooks;
+
+	if (h->prestart.n > 0)
+		return plan_unsupported(b, "hooks.prestart");
+	if (h->create_runtime.n > 0)
+		return plan_unsupported(b, "hooks.createRuntime");
+	if (h->create_container.n > 0)
+		return plan_unsupported(b, "hooks.createContainer");
+	if (h->start_container.n > 0)
+		return plan_unsupported(b, "hooks.startContainer");
+	if (h->poststart.n > 0)
+		return plan_unsupported(b, "hooks.poststart");
+	return h->poststop.n > 0 ? plan_unsupported(b, "hooks.poststop") : 0;
+}
+
+static int refuse_linux(struct builder *b)
+{
+	const struct spec_linux *l = &b->spec->linux_;
+
+	if (l->has_seccomp)
+		return plan_unsupported(b, "linux.seccomp");
+	if (l->has_intel_rdt)
+		return plan_unsupported(b, "linux.intelRdt");
+	if (l->has_memory_policy)
+		return plan_unsupported(b, "linux.memoryPolicy");
+	if (l->has_personality)
+		return plan_unsupported(b, "linux.personality");
+	if (l->n_time_offsets > 0)
+		return plan_unsupported(b, "linux.timeOffsets");
+	if (l->n_net_devices > 0)
+		return plan_unsupported(b, "linux.netDevices");
+	return l->mount_label[0] != '\0' ? plan_unsupported(b, "linux.mountLabel") : 0;
+}
+
+/* Annotations of the peers that change what happens; others are labels. */
+static int refuse_annotations(struct builder *b)
+{
+	static const char *const prefixes[] = {"run.oci.", "org.systemd.property.", "org.criu.",
+					       "krun."};
+
+	for (size_t n = 0; n < b->spec->annotations.n; n++) {
+		const char *key = b->spec->annotations.items[n].key;
+
+		for (size_t k = 0; k < ARRAY_SIZE(prefixes); k++)
+			if (str_starts(key, prefixes[k]))
+				return plan_unsupported(b,
+							plan_origin(b, "annotations[\"%s\"]", key));
+	}
+	return 0;
+}
+
+static int refuse(struct builder *b)
+{
+	int r = refuse_process(b);
+
+	if (r == 0)
+		r = refuse_linux(b);
+	if (r == 0 && b->options->purpose != PURPOSE_EXEC) {
+		if (b->spec->has_vm)
+			return plan_unsupported(b, "vm");
+		r = refuse_hooks(b);
+		if (r == 0)
+			r = refuse_annotations(b);
+	}
+	return r;
+}
+
+static void builder_init(struct builder *b, struct arena *a, const struct spec *spec,
+			 const struct spec_process *process, const struct facts *facts,
+			 const struct plan_parameters *o, struct plan *plan, struct err *e)
+{
+	*plan = (struct plan){.purpose = o->purpose, .id = o->id, .rootfs = o->rootfs};
+	*b = (struct builder){
+		.arena = a,
+		.spec = spec,
+		.process = process,
+		.facts = facts,
+		.options = o,
+		.plan = plan,
+		.e = e,
+	};
+	block_init(&b->block, a);
+}
+
+static int finish(struct builder *b, struct plan_array argv, struct plan_array envp)
+{
+	b->plan->terminal = b->process->terminal;
+	b->plan->has_oom_score_adj = b->process->has_oom_score_adj;
+	b->plan->oom_score_adj = b->process->oom_score_adj;
+	return block_finish(&b->block, argv, envp, (uint32_t)b->plan->n_slots, &b->plan->block,
+			    b->e);
+}
+
+int plan_build(struct arena *a, const struct spec *spec, const struct facts *facts,
+	       const struct plan_parameters *o, struct plan *ret, struct err *e)
+{
+	struct plan_array argv, envp;
+	struct builder b;
+	int r;
+
+	builder_init(&b, a, spec, &spec->process, facts, o, ret, e);
+	if (!spec->process.present) {
+		(void)err_set(e, ERR_CONFIG_INVALID, -EINVAL, "required to create a container");
+		return err_where(e, "process");
+	}
+	if (o->no_pivot)
+		return plan_unsupported(&b, "--no-pivot");
+	r = refuse(&b);
+	if (r == 0)
+		r = plan_cgroup_build(a, spec, facts, o->manager, o->id, &ret->cgroup, e);
+	if (r == 0)
+		r = plan_namespaces(&b);
+	if (r == 0)
+		r = plan_rootfs(&b);
+	if (r == 0)
+		r = plan_mounts(&b);
+	if (r == 0)
+		r = plan_devices(&b);
+	if (r < 0)
+		return r;
+	/* The terminal needs devpts; the masks need /dev/null and every mount below them. */
+	if (spec->process.terminal)
+		plan_console(&b, true);
+	r = plan_namespace_values(&b);
+	if (r == 0)
+		r = plan_masks(&b);
+	if (r == 0)
+		r = plan_process(&b, &argv, &envp);
+	if (r == 0)
+		r = plan_process_end(&b);
+	return r < 0 ? r : finish(&b, argv, envp);
+}
+
+int plan_build_exec(struct arena *a, const struct spec *spec, const struct spec_process *process,
+		    const struct facts *facts, const struct plan_parameters *o, struct plan *ret,
+		    struct err *e)
+{
+	struct plan_array argv, envp;
+	struct builder b;
+	int r;
+
+	builder_init(&b, a, spec, process, facts, o, ret, e);
+	r = refuse(&b);
+	if (r == 0)
+		r = plan_exec_join(&b);
+	if (r < 0)
+		return r;
+	if (process->terminal)
+		plan_console(&b, false);
+	r = plan_process(&b, &argv, &envp);
+	if (r < 0)
+		return r;
+	/* Only now into the pid namespace: whoever watches its /proc, root with CAP_SYS_PTRACE too,
+	 * sees a process that already has no more than it will have. */
+	if (o->target_namespaces & CLONE_NEWPID)
+		plan_add_CLONE(&b.block, "", (struct plan_flags){0});
+	r = plan_process_end(&b);
+	return r < 0 ? r : finish(&b, argv, envp);
+}

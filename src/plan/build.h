@@ -1,0 +1,141 @@
+/* Planning: spec + facts + options → plan. Pure and deterministic: no system call, no environment,
+ * no clock. Everything that can be decided without touching the host is decided here. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "oci/spec.h"
+#include "plan/block.h"
+#include "plan/cgroup.h"
+#include "plan/facts.h"
+#include "plan/plan.h"
+
+/* How the process comes to be; ARCHITECTURE.md has the pictures. */
+enum plan_shape {
+	SHAPE_DIRECT, /* one clone into new namespaces, then init's image */
+	SHAPE_BRIDGE, /* init's image in the host's namespaces, which joins and clones */
+};
+
+enum plan_purpose {
+	PURPOSE_CREATE, /* waits for the start command */
+	PURPOSE_RUN,    /* starts at once */
+	PURPOSE_EXEC,   /* a further process in a running container */
+};
+
+struct plan_parameters {
+	enum plan_purpose purpose;
+	const char *id;
+	const char *bundle; /* absolute path */
+	const char *rootfs; /* absolute path */
+	enum cgroup_manager manager;
+	bool no_pivot, no_new_keyring;
+	unsigned preserve_fds;
+	/* exec: the namespaces of the container, CLONE_NEW*. */
+	uint64_t target_namespaces;
+};
+
+/* What the host half opens and hands to init, in slot order. */
+enum plan_slot_kind {
+	SLOT_TREE,     /* a detached copy of the mount tree at path */
+	SLOT_FILE,     /* path, for reading: a namespace */
+	SLOT_TARGET,   /* exec: a pidfd of the container's init */
+	SLOT_LISTENER, /* create: the socket on which start will knock */
+	SLOT_CGROUP,   /* a detached copy of the container's cgroup directory, by hierarchy */
+};
+
+struct plan_slot_source {
+	enum plan_slot_kind kind;
+	const char *path;
+	bool recursive;
+	int hierarchy;      /* SLOT_CGROUP: -1 unified, else index into plan->cgroup.v1 */
+	const char *origin; /* configuration path */
+};
+
+struct plan_idmap {
+	bool wanted;
+	/* Written by newuidmap and newgidmap; else directly, by us. */
+	bool by_helper;
+	bool deny_setgroups;
+	struct spec_id_mappings uid, gid;
+};
+
+struct plan {
+	enum plan_purpose purpose;
+	const char *id, *rootfs;
+	enum plan_shape shape;
+	uint64_t clone_flags; /* DIRECT: of the host half's clone */
+	uint64_t namespaces;  /* all that the container has of its own, created or joined */
+	struct plan_slot_source *slots;
+	size_t n_slots, cap_slots;
+	struct plan_idmap idmap;
+	struct plan_cgroup cgroup;
+	bool has_oom_score_adj;
+	int32_t oom_score_adj;
+	bool terminal;
+	struct err *warnings;
+	size_t n_warnings;
+	const struct plan_block *block;
+};
+
+/* Plan create or run. @spec must have passed spec_check(). Everything in *@ret lives in @a or
+ * points into @spec. Returns 0 or -errno. */
+int plan_build(struct arena *a, const struct spec *spec, const struct facts *facts,
+	       const struct plan_parameters *o, struct plan *ret, struct err *e) _must_check_;
+
+/* Plan an exec of @process into a container with configuration @spec. */
+int plan_build_exec(struct arena *a, const struct spec *spec, const struct spec_process *process,
+		    const struct facts *facts, const struct plan_parameters *o, struct plan *ret,
+		    struct err *e) _must_check_;
+
+/* --- shared by the files of the planner ------------------------------------------------------- */
+
+/* Everything in the making. */
+struct builder {
+	struct arena *arena;
+	const struct spec *spec;
+	const struct spec_process *process;
+	const struct facts *facts;
+	const struct plan_parameters *options;
+	struct plan *plan;
+	struct block block;
+	bool new_user_ns, joined_user_ns;
+	bool host_opens; /* the host half opens what init could not reach */
+	/* Ids with which files are made while setting up, and whether setgroups works. */
+	uint32_t setup_uid, setup_gid;
+	bool setgroups;
+	struct err *e;
+};
+
+/* "mounts[3]": formatted in the builder's arena. */
+const char *plan_origin(struct builder *b, const char *fmt, ...) _printf_(2, 3);
+
+/* Add a slot; returns its number. */
+plan_slot plan_add_slot(struct builder *b, struct plan_slot_source source);
+
+/* Fail for something that is known but not built yet. */
+int plan_unsupported(struct builder *b, const char *where);
+
+/* A warning that does not stop anything. */
+void plan_warn(struct builder *b, const char *where, const char *fmt, ...) _printf_(3, 4);
+
+/* build-ns.c: shape, joins, clone, ids; and names and limits of namespaces. */
+int plan_namespaces(struct builder *b);
+int plan_namespace_values(struct builder *b);
+int plan_exec_join(struct builder *b);
+
+/* build-mount.c: rootfs, mounts, masks, pivot. */
+int plan_rootfs(struct builder *b);
+int plan_mounts(struct builder *b);
+int plan_masks(struct builder *b);
+
+/* build-device.c: devices and links in /dev. */
+int plan_devices(struct builder *b);
+
+/* build-process.c: everything of "process", in two parts around the exec's clone. */
+int plan_process(struct builder *b, struct plan_array *ret_argv, struct plan_array *ret_envp);
+int plan_process_end(struct builder *b);
+void plan_console(struct builder *b, bool bind);

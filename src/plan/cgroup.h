@@ -1,0 +1,75 @@
+/* What the plan says about the container's cgroup: where, which values, which device policy. Pure;
+ * cgroup/ executes it. */
+#pragma once
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "oci/spec.h"
+#include "plan/facts.h"
+
+enum cgroup_manager {
+	CGROUP_MANAGER_CGROUPFS,
+	CGROUP_MANAGER_SYSTEMD,
+	CGROUP_MANAGER_DISABLED,
+};
+
+/* One value to write into a file of the container's cgroup. */
+struct plan_cgroup_write {
+	const char *controller; /* "pids": must be enabled for children of the parent cgroup */
+	const char *file;       /* "pids.max" */
+	const char *value;
+	const char *origin; /* "linux.resources.pids.limit" */
+};
+
+struct bpf_insn;
+
+struct plan_cgroup {
+	enum cgroup_manager manager;
+	/* Path from the root of every hierarchy used, "/coracle/ID"; "" when the container stays in
+	 * the caller's cgroup. */
+	const char *path;
+	/* The path was chosen by us and nothing was asked of it: failing to make it for want of
+	 * permission means to go on without one (rootless without delegation). */
+	bool optional;
+	struct plan_cgroup_write *writes;
+	size_t n_writes;
+	bool unified; /* a cgroup in the v2 hierarchy is made (unified and hybrid) */
+	const struct cgroup_hierarchy **v1; /* v1 hierarchies in which one is made too */
+	size_t n_v1;
+	/* The device policy as a BPF_PROG_TYPE_CGROUP_DEVICE program; n 0: no policy (not allowed
+	 * to load one, as in a user namespace without CAP_BPF, or everything is allowed). */
+	struct bpf_insn *device_program;
+	size_t n_device_program;
+};
+
+/* Does plan_cgroup_build() look at the caller's own cgroup (facts.cgroup.unified_self_path)? It
+ * costs reading /proc/self/cgroup, so hosts are asked only then. */
+bool plan_cgroup_needs_self(const struct spec *spec, const struct facts *facts,
+			    enum cgroup_manager manager);
+
+/* Plan the cgroup for @spec. @id is the container's id. Limits that are not implemented, or that
+ * the arrangement cannot hold, are ERR_UNSUPPORTED or ERR_CGROUP_LIMIT naming key, reason and cure.
+ *
+ * The place: linux.cgroupsPath from the root of the hierarchies, with or without its leading slash
+ * (as crun reads it; runc looks for a relative one below the caller's own cgroup); else
+ * "/coracle/ID"; else, for callers without privilege on the host, "coracle-ID" in their own cgroup,
+ * or beside it where a limit needs a controller enabled, which a cgroup that holds processes cannot
+ * do for its children.
+ *
+ * Returns 0 or -errno; *@ret lives in @a. */
+int plan_cgroup_build(struct arena *a, const struct spec *spec, const struct facts *facts,
+		      enum cgroup_manager manager, const char *id, struct plan_cgroup *ret,
+		      struct err *e);
+
+/* Does the comma-separated list of a v1 hierarchy hold @controller? */
+bool cgroup_hierarchy_has(const struct cgroup_hierarchy *h, const char *controller);
+
+/* Compile device rules, and the devices that every container has, into *@ret; *@ret_n is 0 when
+ * everything is allowed. Later rules win; device-bpf.c says what that means exactly. */
+int plan_device_program(struct arena *a, const struct spec_device_rule *rules, size_t n,
+			struct bpf_insn **ret, size_t *ret_n, struct err *e);

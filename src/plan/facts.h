@@ -1,0 +1,54 @@
+/* What the planner knows about the host and the caller: probed once by host/facts.c, or read from
+ * a file (`coracle plan --facts FILE`), so that planning itself needs no system call. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+enum cgroup_arrangement {
+	CGROUP_NONE,    /* nothing mounted that we know */
+	CGROUP_UNIFIED, /* cgroup2 on /sys/fs/cgroup */
+	CGROUP_HYBRID,  /* v1 hierarchies, and cgroup2 on /sys/fs/cgroup/unified */
+	CGROUP_V1,      /* v1 hierarchies only */
+};
+
+/* One v1 hierarchy. */
+struct cgroup_hierarchy {
+	const char *controllers; /* comma-separated, "cpu,cpuacct"; "name=systemd" */
+	const char *mount_point;
+	const char *self_path; /* the caller's cgroup in it, from /proc/self/cgroup */
+};
+
+struct facts_cgroup {
+	enum cgroup_arrangement arrangement;
+	const char *unified_mount_point; /* "" when there is no cgroup2 */
+	const char *unified_self_path;   /* the caller's cgroup, "/" for the root */
+	bool self_writable;              /* the caller may make children of its own cgroup */
+	struct cgroup_hierarchy *v1;
+	size_t n_v1;
+};
+
+struct facts {
+	uint32_t euid, egid;
+	bool admin;               /* CAP_SYS_ADMIN over our mount namespace's owner */
+	bool may_map_ids;         /* CAP_SETUID and CAP_SETGID: uid_map may be written directly */
+	bool may_bpf;             /* CAP_BPF or CAP_SYS_ADMIN in the first user namespace */
+	uint64_t capabilities;    /* our permitted set */
+	unsigned last_cap;        /* the kernel's highest capability number */
+	uint64_t ignored_signals; /* signals that our caller left ignored, bit n-1 for signal n */
+	struct {
+		uint64_t soft, hard;
+	} rlimits[16]; /* by RLIMIT_* number of the kernel */
+	struct facts_cgroup cgroup;
+};
+
+/* Read facts from the JSON of docs/facts (every key optional; absent: a root caller on a unified
+ * host with all capabilities). @text is modified and must outlive *@ret. Returns 0 or -errno. */
+int facts_parse(struct arena *a, char *text, size_t len, struct facts *ret, struct err *e);
+
+/* Write @f as the JSON that facts_parse() reads. */
+void facts_write(const struct facts *f, struct json_writer *w);

@@ -1,0 +1,320 @@
+/* The plan: the one format that the planner and init share.
+ *
+ * A plan is a flat, relocatable block: a header, an array of steps, and operands and strings that
+ * are found by their offset from the start of the block. Offset 0 (the header itself) means "none".
+ * It travels in a memfd whose first page is the step page, so that the host half can tell which
+ * step init is in even after a crash.
+ *
+ * PLAN_STEPS is the single list of what init can do. plan/block.c writes steps, plan/print.c shows
+ * them, init/steps.c executes them; a step that is missing from one of them does not compile. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PLAN_MAGIC   0x4e504c43u /* "CLPN" */
+#define PLAN_VERSION 1
+
+/* Offset of a NUL-terminated string in the block; 0 is none. */
+typedef uint32_t plan_str;
+/* Offset of an array in the block, and its number of elements. */
+struct plan_array {
+	uint32_t offset, n;
+};
+/* An index into the descriptors that the host half hands to init; PLAN_NO_SLOT is none. */
+typedef int32_t plan_slot;
+#define PLAN_NO_SLOT (-1)
+
+/* Step: operand structure, printed name, what it does.
+ *
+ * The order here is only that of the list; the order of execution is the plan's. */
+#define PLAN_STEPS(X)                                                                              \
+	X(KEYRING, keyring, "keyring", "join a new session keyring")                               \
+	X(RAISE_LIMIT, rlimit, "raise-limit", "raise a hard limit while still privileged")         \
+	X(JOIN, join, "join", "enter an existing namespace")                                       \
+	X(UNSHARE, flags, "unshare", "create namespaces for the calling process")                  \
+	X(CLONE, flags, "clone", "become the container's init in new namespaces")                  \
+	X(AWAIT_IDS, await, "await-ids", "wait until ids are mapped from outside")                 \
+	X(BECOME, become, "become", "take ids of the user namespace, keep capabilities")           \
+	X(PROPAGATION, propagation, "propagation", "set the propagation of a mount tree")          \
+	X(ROOTFS, rootfs, "rootfs", "attach the root filesystem as a mount of its own")            \
+	X(MOUNT, mount, "mount", "mount a new file system")                                        \
+	X(BIND, bind, "bind", "bind a host path")                                                  \
+	X(DEVICES, devices, "devices", "make device nodes in a directory")                         \
+	X(SYMLINKS, symlinks, "symlinks", "make symbolic links in a directory")                    \
+	X(CONSOLE, console, "console", "open a terminal and hand its master out")                  \
+	X(MASK, mask, "mask", "hide a path")                                                       \
+	X(READONLY, path, "readonly", "make a path read-only")                                     \
+	X(SET_READONLY, path, "set-readonly", "make the mount at a path read-only")                \
+	X(PIVOT, none, "pivot", "make the root filesystem the root")                               \
+	X(ROOT_PROPAGATION, propagation, "root-propagation", "set the propagation of the root")    \
+	X(SYSCTL, sysctl, "sysctl", "set a kernel parameter of a namespace")                       \
+	X(HOSTNAME, string, "hostname", "set the host name")                                       \
+	X(DOMAINNAME, string, "domainname", "set the NIS domain name")                             \
+	X(LOOPBACK, string, "loopback", "bring the loopback device up")                            \
+	X(SESSION, session, "session", "lead a new session, take the terminal")                    \
+	X(RLIMIT, rlimit, "rlimit", "set a resource limit")                                        \
+	X(HOME, home, "home", "take HOME from the container's passwd")                             \
+	X(CWD, cwd, "cwd", "enter the working directory")                                          \
+	X(SIGNALS, signals, "signals", "reset ignored signals")                                    \
+	X(BOUNDING, bounding, "bounding", "drop capabilities from the bounding set")               \
+	X(USER, user, "user", "become the process's user")                                         \
+	X(CAPABILITIES, capabilities, "capabilities", "set the capability sets")                   \
+	X(NO_NEW_PRIVS, none, "no-new-privs", "give up gaining privileges by exec")                \
+	X(PROGRAM, program, "program", "find the program")                                         \
+	X(DESCRIPTORS, descriptors, "descriptors", "close on exec what was not asked for")         \
+	X(READY, none, "ready", "report, and wait to be let go")                                   \
+	X(START, slot_op, "start", "wait for the start command")                                   \
+	X(EXEC, none, "exec", "become the container's process")
+
+enum plan_op {
+#define X(op, operand, name, text) PLAN_##op,
+	PLAN_STEPS(X)
+#undef X
+	PLAN_OP_MAX
+};
+
+/* --- operands -------------------------------------------------------------------------------- */
+
+struct plan_none {
+	uint32_t unused;
+};
+
+struct plan_flags {
+	uint64_t flags; /* CLONE_NEW* */
+};
+
+struct plan_slot_op {
+	plan_slot slot;
+};
+
+struct plan_string {
+	plan_str value;
+};
+
+struct plan_path {
+	plan_str path; /* in the container */
+};
+
+struct plan_keyring {
+	plan_str name;
+};
+
+struct plan_rlimit {
+	uint32_t resource; /* the kernel's RLIMIT_* number */
+	uint32_t pad;
+	uint64_t soft, hard;
+};
+
+/* One namespace by its descriptor, or several at once by a pidfd. */
+struct plan_join {
+	uint64_t flags; /* CLONE_NEW* */
+	plan_slot slot;
+	uint32_t pad;
+};
+
+struct plan_become {
+	uint32_t uid, gid;
+	uint32_t other_uid, other_gid; /* where the first are not mapped */
+	uint32_t clear_groups;         /* setgroups(0) where the namespace allows it */
+};
+
+struct plan_propagation {
+	plan_str path; /* "/" */
+	uint32_t pad;
+	uint64_t ms_flags; /* MS_SLAVE | MS_REC, … */
+};
+
+/* The tree comes as a detached mount in a slot, or init opens source itself. */
+struct plan_rootfs {
+	plan_slot slot;
+	plan_str source; /* absolute path on the host */
+	plan_str attach; /* "/": it covers the old root until the pivot */
+};
+
+struct plan_mount_attr {
+	uint64_t set, clear;         /* MOUNT_ATTR_* of the mount itself */
+	uint64_t rec_set, rec_clear; /* of the whole tree */
+	uint64_t propagation;        /* MS_* propagation, 0 to leave it */
+};
+
+enum plan_mount_flags {
+	PLAN_MOUNT_NO_SYMLINKS = 1 << 0, /* the target must be a real directory: /proc, /sys */
+	PLAN_MOUNT_RECURSIVE = 1 << 1,   /* rbind */
+};
+
+struct plan_option {
+	plan_str key, value; /* value 0: a flag without a value */
+};
+
+struct plan_mount {
+	plan_str fstype, source, target;
+	uint32_t flags;            /* enum plan_mount_flags */
+	struct plan_array options; /* of struct plan_option */
+	struct plan_mount_attr attr;
+};
+
+struct plan_bind {
+	plan_slot slot;
+	plan_str source; /* opened by init when there is no slot; also for messages */
+	plan_str target;
+	uint32_t flags;
+	struct plan_mount_attr attr;
+};
+
+struct plan_device {
+	plan_str name; /* in the directory */
+	uint32_t mode; /* S_IFCHR | 0666 */
+	uint32_t major, minor;
+	uint32_t uid, gid;
+	plan_slot slot;  /* bind this instead of mknod */
+	plan_str source; /* bind this host path instead of mknod; 0: mknod */
+};
+
+struct plan_devices {
+	plan_str directory;
+	struct plan_array devices; /* of struct plan_device */
+};
+
+struct plan_symlink {
+	plan_str name, target;
+};
+
+struct plan_symlinks {
+	plan_str directory;
+	struct plan_array links; /* of struct plan_symlink */
+};
+
+/* Every masked directory shows one shared empty file system, every masked file the container's null
+ * device, which is verified first. */
+struct plan_mask {
+	plan_str path;
+	plan_str null;   /* path of the null device in the container */
+	plan_str fstype; /* of the empty file system */
+};
+
+/* A child that is not dumpable cannot be mapped by an unprivileged parent (EACCES on uid_map). */
+struct plan_await {
+	uint32_t dumpable;
+};
+
+struct plan_console {
+	plan_str ptmx;          /* multiplexer in the container */
+	plan_str console;       /* where the terminal is bound; 0: nowhere (exec) */
+	uint32_t height, width; /* 0: leave */
+	uint32_t uid, gid;      /* owner of the terminal */
+};
+
+struct plan_sysctl {
+	plan_str fstype; /* "proc": written through an instance of our own */
+	plan_str path;   /* in it, "sys/net/ipv4/ip_forward" */
+	plan_str value;
+};
+
+struct plan_session {
+	uint32_t terminal; /* take the console as controlling terminal and stdio */
+};
+
+struct plan_home {
+	plan_str passwd; /* path of the user database in the container */
+	uint32_t uid;
+	uint32_t env_slot; /* index into the environment to fill */
+	plan_str prefix;   /* "HOME=" */
+	plan_str fallback; /* "HOME=/" */
+};
+
+struct plan_cwd {
+	plan_str path;
+	uint32_t create; /* make it where it is missing */
+	uint32_t retry;  /* this is the second attempt, as the user: skipped if the first worked */
+};
+
+struct plan_signals {
+	uint64_t ignored; /* bit n-1 for signal n: set back to the default */
+};
+
+struct plan_user {
+	uint32_t uid, gid;
+	struct plan_array groups; /* of uint32_t */
+	uint32_t set_groups;      /* 0 where setgroups is denied */
+	uint32_t umask;
+};
+
+struct plan_bounding {
+	uint64_t keep;     /* capability masks: bit n is capability n */
+	uint32_t last_cap; /* the kernel's highest capability */
+	uint32_t pad;
+};
+
+struct plan_capabilities {
+	uint64_t effective, permitted, inheritable, ambient;
+};
+
+/* Candidates are tried in order: the name itself if it holds a slash, else PATH's directories. */
+struct plan_program {
+	struct plan_array candidates; /* of plan_str */
+	plan_str name;
+};
+
+struct plan_descriptors {
+	uint32_t keep;      /* descriptors below 3 + keep stay open */
+	plan_slot listener; /* of START: needed until then */
+};
+
+/* --- the block ------------------------------------------------------------------------------- */
+
+struct plan_step {
+	uint32_t op;      /* enum plan_op */
+	uint32_t operand; /* offset */
+	plan_str origin;  /* configuration path, "mounts[3]"; 0 for what we add ourselves */
+	uint32_t pad;
+};
+
+struct plan_block {
+	uint32_t magic, version;
+	uint32_t size; /* of the whole block; its last byte is a NUL */
+	uint32_t n_slots;
+	struct plan_array steps; /* of struct plan_step */
+	plan_str fd_directory;   /* where descriptors have names, for kernels before 5.12 */
+	/* Arrays of uint64_t: offsets that init turns into pointers in place, NULL-terminated. The
+	 * environment has spare entries (0) before its end for what is known only inside. */
+	struct plan_array argv, envp;
+};
+
+/* The first page of the memfd: written by init, read by the host half. */
+struct plan_page {
+	uint32_t step; /* index of the step being executed, plus one; 0: none yet */
+};
+#define PLAN_PAGE_SIZE 4096
+
+/* --- the conversation between init and the host half ------------------------------------------ */
+
+/* One SOCK_SEQPACKET pair, one message type. Name, sender, number of descriptors, meaning. */
+#define PLAN_MESSAGES(X)                                                                           \
+	X(SETUP, HOST, "the memfd with the plan, then the slots")                                  \
+	X(SLOTS, HOST, "more slots, at most 253 a message")                                        \
+	X(INIT_PID, INIT, "bridge: init's pid and pidfd; the bridge ends")                         \
+	X(MAP_IDS, INIT, "please write the id maps")                                               \
+	X(IDS_MAPPED, HOST, "done")                                                                \
+	X(CONSOLE, INIT, "the master of the container's terminal")                                 \
+	X(READY, INIT, "everything is set up")                                                     \
+	X(GO, HOST, "the host half is done too: go on")                                            \
+	X(FAILED, INIT, "a struct err follows; the step is in the header")                         \
+	X(START, START, "start command to init: go")
+
+enum plan_message_type {
+	PLAN_MSG_NONE,
+#define X(type, sender, text) PLAN_MSG_##type,
+	PLAN_MESSAGES(X)
+#undef X
+	PLAN_MSG_MAX
+};
+
+struct plan_message {
+	uint32_t type;
+	uint32_t step;  /* FAILED: index of the step */
+	int32_t value;  /* SETUP: the block's size; INIT_PID: the pid */
+	uint32_t n_fds; /* SETUP: slots in total */
+};
+
+#define PLAN_FDS_PER_MESSAGE 253 /* SCM_MAX_FD of the kernel */

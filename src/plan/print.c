@@ -1,0 +1,533 @@
+/* Showing a plan. The steps are walked once by tables (print-fields.c); text is the same names and
+ * values as JSON, one line a step. */
+#include "plan/print.h"
+
+#include <errno.h>
+#include <stdarg.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "oci/names.h"
+
+/* --- values as words, for both forms ---------------------------------------------------------- */
+
+struct words {
+	char text[PATH_SIZE + 64];
+	size_t n;
+};
+
+_printf_(2, 3) static void add_word(struct words *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (w->n > 0 && w->n < sizeof(w->text) - 1)
+		w->text[w->n++] = ',';
+	va_start(ap, fmt);
+	w->n += str_vformat(w->text + w->n, sizeof(w->text) - w->n, fmt, ap);
+	va_end(ap);
+	w->n = MIN(w->n, sizeof(w->text) - 1);
+}
+
+struct bit_name {
+	uint64_t bits;
+	const char *name;
+};
+
+static void add_bits(struct words *w, uint64_t value, const struct bit_name *names, size_t n,
+		     const char *prefix)
+{
+	for (size_t i = 0; i < n; i++)
+		if (value & names[i].bits)
+			add_word(w, "%s%s", prefix, names[i].name);
+}
+
+static const struct bit_name attr_names[] = {
+	{MOUNT_ATTR_RDONLY, "ro"},
+	{MOUNT_ATTR_NOSUID, "nosuid"},
+	{MOUNT_ATTR_NODEV, "nodev"},
+	{MOUNT_ATTR_NOEXEC, "noexec"},
+	{MOUNT_ATTR_NODIRATIME, "nodiratime"},
+	{MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow"},
+};
+
+static const struct bit_name ms_names[] = {
+	{MS_REC, "rec"},       {MS_PRIVATE, "private"},       {MS_SLAVE, "slave"},
+	{MS_SHARED, "shared"}, {MS_UNBINDABLE, "unbindable"},
+};
+
+static void add_attrs(struct words *w, uint64_t set, uint64_t clear, const char *prefix)
+{
+	char minus[8];
+
+	add_bits(w, set, attr_names, ARRAY_SIZE(attr_names), prefix);
+	switch (set & MOUNT_ATTR__ATIME) {
+	case MOUNT_ATTR_NOATIME:
+		add_word(w, "%snoatime", prefix);
+		break;
+	case MOUNT_ATTR_STRICTATIME:
+		add_word(w, "%sstrictatime", prefix);
+		break;
+	default:
+		if (clear & MOUNT_ATTR__ATIME)
+			add_word(w, "%srelatime", prefix);
+	}
+	(void)str_format(minus, sizeof(minus), "%s-", prefix);
+	add_bits(w, clear, attr_names, ARRAY_SIZE(attr_names), minus);
+}
+
+static void words_attr(struct words *w, const struct plan_mount_attr *a)
+{
+	add_attrs(w, a->rec_set, a->rec_clear, "r:");
+	add_attrs(w, a->set, a->clear, "");
+	add_bits(w, a->propagation, ms_names, ARRAY_SIZE(ms_names), "");
+}
+
+static void words_clone(struct words *w, uint64_t flags)
+{
+	for (enum ns_type t = 0; t < NS_MAX; t++)
+		if (flags & ns_clone_flag(t))
+			add_word(w, "%s", ns_type_name(t));
+}
+
+static void words_caps(struct words *w, uint64_t mask)
+{
+	for (unsigned cap = 0; cap < CAPABILITY_MAX; cap++)
+		if (mask & (1ULL << cap))
+			add_word(w, "%s", capability_name(cap));
+}
+
+static void words_signals(struct words *w, uint64_t mask)
+{
+	for (unsigned sig = 1; sig <= 64; sig++)
+		if (mask & (1ULL << (sig - 1)))
+			add_word(w, "%u", sig);
+}
+
+static void words_mode(struct words *w, uint32_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFCHR:
+		add_word(w, "c%04o", mode & 07777);
+		break;
+	case S_IFBLK:
+		add_word(w, "b%04o", mode & 07777);
+		break;
+	case S_IFIFO:
+		add_word(w, "p%04o", mode & 07777);
+		break;
+	default:
+		add_word(w, "%04o", mode & 07777);
+	}
+}
+
+/* --- operands --------------------------------------------------------------------------------- */
+
+static const char *string_at(const struct plan_block *k, plan_str s)
+{
+	return s == 0 ? "" : (const char *)k + s;
+}
+
+static const void *array_at(const struct plan_block *k, struct plan_array a)
+{
+	return (const char *)k + a.offset;
+}
+
+static void words_device(struct words *w, const struct plan_block *k, const struct plan_device *d)
+{
+	struct words mode = {0};
+
+	words_mode(&mode, d->mode);
+	add_word(w, "%s %s %u:%u", string_at(k, d->name), mode.text, d->major, d->minor);
+	if (d->uid != 0 || d->gid != 0)
+		w->n += str_format(w->text + w->n, sizeof(w->text) - w->n, " owner %u:%u", d->uid,
+				   d->gid);
+	if (d->slot != PLAN_NO_SLOT)
+		w->n += str_format(w->text + w->n, sizeof(w->text) - w->n, " slot %d", d->slot);
+	else if (d->source != 0)
+		w->n += str_format(w->text + w->n, sizeof(w->text) - w->n, " bind %s",
+				   string_at(k, d->source));
+	w->n = MIN(w->n, sizeof(w->text) - 1);
+}
+
+static void words_array(struct words *w, const struct plan_block *k, enum print_kind kind,
+			struct plan_array a)
+{
+	const void *items = array_at(k, a);
+
+	for (uint32_t n = 0; n < a.n; n++) {
+		const struct plan_option *o = (const struct plan_option *)items + n;
+		const struct plan_symlink *l = (const struct plan_symlink *)items + n;
+
+		if (kind == PRINT_STRINGS)
+			add_word(w, "%s", string_at(k, ((const plan_str *)items)[n]));
+		else if (kind == PRINT_U32S)
+			add_word(w, "%u", ((const uint32_t *)items)[n]);
+		else if (kind == PRINT_DEVICES)
+			words_device(w, k, (const struct plan_device *)items + n);
+		else if (kind == PRINT_LINKS)
+			add_word(w, "%s -> %s", string_at(k, l->name), string_at(k, l->target));
+		else if (o->value != 0)
+			add_word(w, "%s=%s", string_at(k, o->key), string_at(k, o->value));
+		else
+			add_word(w, "%s", string_at(k, o->key));
+	}
+}
+
+static void words_flags(struct words *w, enum print_kind kind, uint64_t v)
+{
+	if (kind == PRINT_CLONE_FLAGS)
+		words_clone(w, v);
+	else if (kind == PRINT_MS_FLAGS)
+		add_bits(w, v, ms_names, ARRAY_SIZE(ms_names), "");
+	else if (kind == PRINT_CAPS)
+		words_caps(w, v);
+	else
+		words_signals(w, v);
+}
+
+/* The value of @f as words; empty when there is nothing to say. */
+static void field_words(struct words *w, const struct plan_block *k, const struct print_field *f,
+			const void *operand)
+{
+	const char *at = (const char *)operand + f->offset;
+	uint32_t u32 = 0;
+	uint64_t u64 = 0;
+
+	*w = (struct words){0};
+	memcpy(&u32, at, sizeof(u32));
+	switch (f->kind) {
+	case PRINT_STRING:
+		if (u32 != 0)
+			add_word(w, "%s", string_at(k, u32));
+		break;
+	case PRINT_U32:
+		add_word(w, "%u", u32);
+		break;
+	case PRINT_MODE:
+		words_mode(w, u32);
+		break;
+	case PRINT_BOOL:
+		if (u32)
+			add_word(w, "yes");
+		break;
+	case PRINT_SLOT:
+		if ((plan_slot)u32 != PLAN_NO_SLOT)
+			add_word(w, "%u", u32);
+		break;
+	case PRINT_TARGET:
+		if (u32 & PLAN_MOUNT_NO_SYMLINKS)
+			add_word(w, "no-symlinks");
+		if (u32 & PLAN_MOUNT_RECURSIVE)
+			add_word(w, "recursive");
+		break;
+	case PRINT_RESOURCE:
+		add_word(w, "%s", rlimit_name(u32));
+		break;
+	case PRINT_ATTR:
+		words_attr(w, (const struct plan_mount_attr *)(const void *)at);
+		break;
+	case PRINT_U64:
+	case PRINT_LIMIT:
+		memcpy(&u64, at, sizeof(u64));
+		if (f->kind == PRINT_LIMIT && u64 == UINT64_MAX)
+			add_word(w, "unlimited");
+		else
+			add_word(w, "%llu", (unsigned long long)u64);
+		break;
+	case PRINT_CLONE_FLAGS:
+	case PRINT_MS_FLAGS:
+	case PRINT_CAPS:
+	case PRINT_SIGNALS:
+		memcpy(&u64, at, sizeof(u64));
+		words_flags(w, f->kind, u64);
+		break;
+	case PRINT_STRINGS:
+	case PRINT_U32S:
+	case PRINT_OPTIONS:
+	case PRINT_DEVICES:
+	case PRINT_LINKS:
+		words_array(w, k, f->kind, *(const struct plan_array *)(const void *)at);
+		break;
+	}
+}
+
+/* --- text ------------------------------------------------------------------------------------- */
+
+struct text {
+	struct arena *arena;
+	char *data;
+	size_t len, cap;
+	bool failed;
+};
+
+_printf_(2, 3) static void line(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+	size_t n;
+
+	va_start(ap, fmt);
+	n = str_vformat(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (t->len + n + 1 > t->cap) {
+		size_t cap = MAX(t->cap * 2, t->len + n + 4096);
+		char *data = arena_alloc(t->arena, cap);
+
+		if (!data) {
+			t->failed = true;
+			return;
+		}
+		if (t->len > 0)
+			memcpy(data, t->data, t->len);
+		t->data = data;
+		t->cap = cap;
+	}
+	va_start(ap, fmt);
+	(void)str_vformat(t->data + t->len, t->cap - t->len, fmt, ap);
+	va_end(ap);
+	t->len += n;
+}
+
+static const char *slot_kind_name(enum plan_slot_kind kind)
+{
+	static const char *const names[] = {
+		[SLOT_TREE] = "tree",         [SLOT_FILE] = "file",     [SLOT_TARGET] = "target",
+		[SLOT_LISTENER] = "listener", [SLOT_CGROUP] = "cgroup",
+	};
+
+	return names[kind];
+}
+
+static const char *purpose_name(enum plan_purpose p)
+{
+	return p == PURPOSE_EXEC ? "exec" : p == PURPOSE_RUN ? "run" : "create";
+}
+
+static const char *manager_name(enum cgroup_manager m)
+{
+	return m == CGROUP_MANAGER_SYSTEMD    ? "systemd"
+	       : m == CGROUP_MANAGER_DISABLED ? "disabled"
+					      : "cgroupfs";
+}
+
+static void text_cgroup(struct text *t, const struct plan_cgroup *c)
+{
+	line(t, "cgroup  manager=%s path=%s%s%s\n", manager_name(c->manager),
+	     c->path && c->path[0] ? c->path : "-", c->unified ? " unified" : "",
+	     c->optional ? " optional" : "");
+	for (size_t n = 0; n < c->n_v1; n++)
+		line(t, "  hierarchy %s\n", c->v1[n]->controllers);
+	for (size_t n = 0; n < c->n_writes; n++)
+		line(t, "  write %s=%s  # %s\n", c->writes[n].file, c->writes[n].value,
+		     c->writes[n].origin);
+	if (c->n_device_program > 0)
+		line(t, "  device-policy instructions=%u  # linux.resources.devices\n",
+		     (unsigned)c->n_device_program);
+}
+
+static void text_maps(struct text *t, const char *name, const struct spec_id_mappings *m)
+{
+	for (size_t n = 0; n < m->n; n++)
+		line(t, "  %s container=%u host=%u size=%u\n", name, m->items[n].container_id,
+		     m->items[n].host_id, m->items[n].size);
+}
+
+static void text_host(struct text *t, const struct plan *p)
+{
+	struct words w = {0};
+
+	words_clone(&w, p->shape == SHAPE_DIRECT ? p->clone_flags : 0);
+	line(t, "%s %s\nshape   %s%s%s\n", purpose_name(p->purpose), p->id,
+	     p->shape == SHAPE_DIRECT ? "direct" : "bridge",
+	     p->shape == SHAPE_DIRECT ? " clone=" : "", w.text);
+	if (p->purpose != PURPOSE_EXEC)
+		text_cgroup(t, &p->cgroup);
+	if (p->idmap.wanted) {
+		line(t, "idmap   %s%s\n", p->idmap.by_helper ? "newuidmap,newgidmap" : "direct",
+		     p->idmap.deny_setgroups ? " setgroups=deny" : "");
+		text_maps(t, "uid", &p->idmap.uid);
+		text_maps(t, "gid", &p->idmap.gid);
+	}
+	if (p->has_oom_score_adj)
+		line(t, "oom     score-adj=%d  # process.oomScoreAdj\n", p->oom_score_adj);
+	for (size_t n = 0; n < p->n_slots; n++) {
+		const struct plan_slot_source *s = &p->slots[n];
+
+		line(t, "slot    %u %s%s%s%s%s%s\n", (unsigned)n, slot_kind_name(s->kind),
+		     s->recursive ? " recursive" : "", s->path ? " " : "", s->path ? s->path : "",
+		     s->origin && s->origin[0] ? "  # " : "", s->origin ? s->origin : "");
+	}
+}
+
+static void text_image(struct text *t, const struct plan_block *k, const char *name,
+		       struct plan_array a)
+{
+	const uint64_t *v = array_at(k, a);
+
+	for (uint32_t n = 0; n < a.n && v[n] != 0; n++)
+		line(t, "%s %s\n", name, (const char *)k + v[n]);
+}
+
+static void text_step(struct text *t, const struct plan_block *k, unsigned n,
+		      const struct plan_step *s)
+{
+	const char *operand = (const char *)k + s->operand;
+	struct words w;
+
+	line(t, "%3u %-12s", n, print_op_name((enum plan_op)s->op));
+	for (const struct print_field *f = print_fields((enum plan_op)s->op); f->name; f++) {
+		field_words(&w, k, f, operand);
+		if (w.n > 0)
+			line(t, " %s=%s", f->name, w.text);
+	}
+	line(t, "%s%s\n", s->origin ? "  # " : "", string_at(k, s->origin));
+}
+
+int plan_print_text(struct arena *a, const struct plan *p, const char **ret)
+{
+	struct text t = {.arena = a};
+	const struct plan_step *steps = array_at(p->block, p->block->steps);
+
+	text_host(&t, p);
+	text_image(&t, p->block, "arg    ", p->block->argv);
+	text_image(&t, p->block, "env    ", p->block->envp);
+	line(&t, "steps   %u\n", p->block->steps.n);
+	for (uint32_t n = 0; n < p->block->steps.n; n++)
+		text_step(&t, p->block, n, &steps[n]);
+	for (size_t n = 0; n < p->n_warnings; n++)
+		line(&t, "warning %s: %s\n", p->warnings[n].where, p->warnings[n].text);
+	if (t.failed)
+		return -ENOMEM;
+	*ret = t.data;
+	return 0;
+}
+
+/* --- JSON ------------------------------------------------------------------------------------- */
+
+static void json_step(struct json_writer *w, const struct plan_block *k, const struct plan_step *s)
+{
+	const char *operand = (const char *)k + s->operand;
+	struct words words;
+
+	json_object_begin(w);
+	json_kv_string(w, "op", print_op_name((enum plan_op)s->op));
+	for (const struct print_field *f = print_fields((enum plan_op)s->op); f->name; f++) {
+		field_words(&words, k, f, operand);
+		if (words.n > 0)
+			json_kv_string(w, f->name, words.text);
+	}
+	if (s->origin != 0)
+		json_kv_string(w, "origin", string_at(k, s->origin));
+	json_object_end(w);
+}
+
+static void json_image(struct json_writer *w, const struct plan_block *k, const char *name,
+		       struct plan_array a)
+{
+	const uint64_t *v = array_at(k, a);
+
+	json_key(w, name);
+	json_array_begin(w);
+	for (uint32_t n = 0; n < a.n && v[n] != 0; n++)
+		json_string(w, (const char *)k + v[n]);
+	json_array_end(w);
+}
+
+static void json_cgroup(struct json_writer *w, const struct plan_cgroup *c)
+{
+	json_key(w, "cgroup");
+	json_object_begin(w);
+	json_kv_string(w, "manager", manager_name(c->manager));
+	json_kv_string(w, "path", c->path ? c->path : "");
+	json_kv_bool(w, "unified", c->unified);
+	json_kv_bool(w, "optional", c->optional);
+	json_key(w, "writes");
+	json_array_begin(w);
+	for (size_t n = 0; n < c->n_writes; n++) {
+		json_object_begin(w);
+		json_kv_string(w, "file", c->writes[n].file);
+		json_kv_string(w, "value", c->writes[n].value);
+		json_kv_string(w, "origin", c->writes[n].origin);
+		json_object_end(w);
+	}
+	json_array_end(w);
+	json_kv_u64(w, "devicePolicyInstructions", c->n_device_program);
+	json_object_end(w);
+}
+
+static void json_maps(struct json_writer *w, const char *name, const struct spec_id_mappings *m)
+{
+	json_key(w, name);
+	json_array_begin(w);
+	for (size_t n = 0; n < m->n; n++) {
+		json_object_begin(w);
+		json_kv_u64(w, "containerID", m->items[n].container_id);
+		json_kv_u64(w, "hostID", m->items[n].host_id);
+		json_kv_u64(w, "size", m->items[n].size);
+		json_object_end(w);
+	}
+	json_array_end(w);
+}
+
+static void json_slots(struct json_writer *w, const struct plan *p)
+{
+	json_key(w, "slots");
+	json_array_begin(w);
+	for (size_t n = 0; n < p->n_slots; n++) {
+		json_object_begin(w);
+		json_kv_string(w, "kind", slot_kind_name(p->slots[n].kind));
+		if (p->slots[n].path)
+			json_kv_string(w, "path", p->slots[n].path);
+		if (p->slots[n].origin && p->slots[n].origin[0])
+			json_kv_string(w, "origin", p->slots[n].origin);
+		json_object_end(w);
+	}
+	json_array_end(w);
+}
+
+static void json_host(struct json_writer *w, const struct plan *p)
+{
+	struct words clone = {0};
+
+	words_clone(&clone, p->clone_flags);
+	json_kv_string(w, "purpose", purpose_name(p->purpose));
+	json_kv_string(w, "id", p->id);
+	json_kv_string(w, "shape", p->shape == SHAPE_DIRECT ? "direct" : "bridge");
+	json_kv_string(w, "clone", clone.text);
+	if (p->purpose != PURPOSE_EXEC)
+		json_cgroup(w, &p->cgroup);
+	if (p->idmap.wanted) {
+		json_kv_string(w, "idmapBy", p->idmap.by_helper ? "newuidmap,newgidmap" : "direct");
+		json_kv_bool(w, "denySetgroups", p->idmap.deny_setgroups);
+		json_maps(w, "uidMappings", &p->idmap.uid);
+		json_maps(w, "gidMappings", &p->idmap.gid);
+	}
+	if (p->has_oom_score_adj)
+		json_kv_i64(w, "oomScoreAdj", p->oom_score_adj);
+	json_slots(w, p);
+}
+
+void plan_print_json(struct json_writer *w, const struct plan *p)
+{
+	const struct plan_step *steps = array_at(p->block, p->block->steps);
+
+	json_object_begin(w);
+	json_host(w, p);
+	json_image(w, p->block, "args", p->block->argv);
+	json_image(w, p->block, "env", p->block->envp);
+	json_key(w, "steps");
+	json_array_begin(w);
+	for (uint32_t n = 0; n < p->block->steps.n; n++)
+		json_step(w, p->block, &steps[n]);
+	json_array_end(w);
+	json_key(w, "warnings");
+	json_array_begin(w);
+	for (size_t n = 0; n < p->n_warnings; n++) {
+		json_object_begin(w);
+		json_kv_string(w, "where", p->warnings[n].where);
+		json_kv_string(w, "text", p->warnings[n].text);
+		json_object_end(w);
+	}
+	json_array_end(w);
+	json_object_end(w);
+}
