@@ -7,7 +7,8 @@
 #include "base/attr.h"
 #include "base/mem.h"
 
-/* Read all of @fd (at most @max bytes, else -EFBIG) into @a, followed by a NUL that is not counted. */
+/* Read all of @fd (at most @max bytes, else -EFBIG) into @a, followed by a NUL that is not counted.
+ */
 int io_read_fd(struct arena *a, int fd, size_t max, char **ret, size_t *ret_len) _must_check_;
 
 /* Open @path below @dirfd (AT_FDCWD too) and read it. */

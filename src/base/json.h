@@ -88,8 +88,8 @@ struct json_writer {
 	unsigned depth;
 	bool indent; /* two spaces and newlines, for people */
 	bool need_comma;
-	bool after_key;   /* the next value belongs to the key just written */
-	bool failed; /* out of memory */
+	bool after_key; /* the next value belongs to the key just written */
+	bool failed;    /* out of memory */
 };
 
 void json_writer_init(struct json_writer *w, struct arena *a, bool indent);

@@ -148,12 +148,24 @@ static int launch(struct creation *c, struct err *e)
 	return work_beside(c, e);
 }
 
+/* May init go on by itself when it is ready? Then nobody waits for us: what is left to do happens
+ * beside its exec. Not where something must have reached the caller before the program runs, or may
+ * still fail. */
+static bool may_go_ahead(const struct creation *c)
+{
+	return c->loaded.plan.purpose == PURPOSE_RUN && !c->loaded.plan.terminal &&
+	       c->o->pidfd_socket[0] == '\0' && c->o->pid_file[0] == '\0';
+}
+
 /* From the launched process to one that has done its part: terminal and pidfd handed over,
  * recorded, pid file written. */
 static int complete(struct creation *c, enum state_phase phase, struct err *e)
 {
-	int r = launch_await_ready(&c->launch, e);
+	bool ahead = may_go_ahead(c);
+	int r = ahead ? launch_go_ahead(&c->launch, e) : 0;
 
+	if (r == 0)
+		r = launch_await_ready(&c->launch, e);
 	if (r == 0)
 		r = attach_hand_over(&c->launch, c->o->console_socket, c->o->pidfd_socket, e);
 	if (r == 0)
@@ -162,7 +174,7 @@ static int complete(struct creation *c, enum state_phase phase, struct err *e)
 		r = write_state(c, phase, e);
 	if (r == 0)
 		r = attach_write_pid_file(c->o->pid_file, c->launch.pid, e);
-	if (r == 0)
+	if (r == 0 && !ahead)
 		r = launch_go(&c->launch, e);
 	if (r == 0)
 		r = launch_await_release(&c->launch, e);

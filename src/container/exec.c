@@ -88,17 +88,23 @@ static int run(struct execution *x, struct err *e)
 		.listener_fd = -EBADF,
 	};
 	int r = open_cgroup(x, e);
+	bool ahead;
 
 	if (r == 0)
 		r = launch_start(&request, &x->launch, e);
 	if (r < 0)
 		return r;
-	r = launch_await_ready(&x->launch, e);
+	/* Nothing has to reach the caller first: the process need not wait for us. */
+	ahead = !x->plan.terminal && x->o->pidfd_socket[0] == '\0' && x->o->pid_file[0] == '\0';
+	if (ahead)
+		r = launch_go_ahead(&x->launch, e);
+	if (r == 0)
+		r = launch_await_ready(&x->launch, e);
 	if (r == 0)
 		r = attach_hand_over(&x->launch, x->o->console_socket, x->o->pidfd_socket, e);
 	if (r == 0)
 		r = attach_write_pid_file(x->o->pid_file, x->launch.pid, e);
-	if (r == 0)
+	if (r == 0 && !ahead)
 		r = launch_go(&x->launch, e);
 	if (r == 0)
 		r = launch_await_release(&x->launch, e);

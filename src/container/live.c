@@ -20,6 +20,14 @@ const char *container_status_name(enum container_status s)
 	return names[s];
 }
 
+/* One that has ended, but was not waited for yet, is no longer running for anybody. */
+static bool has_ended(int pidfd)
+{
+	struct sys_pollfd p = {.fd = pidfd, .events = 1 /* POLLIN */};
+
+	return sys_poll(&p, 1, 0) > 0;
+}
+
 /* A pidfd of the very process that the document names: opened first, then proven by its start time.
  */
 static int open_process(const struct state *s, struct err *e)
@@ -39,7 +47,7 @@ static int open_process(const struct state *s, struct err *e)
 	if (proc_fd < 0)
 		return proc_fd;
 	r = proc_start_time(proc_fd, s->pid, &start);
-	if (r == -ESRCH || (r == 0 && start != s->start_time))
+	if (r == -ESRCH || (r == 0 && (start != s->start_time || has_ended(pidfd))))
 		return -ESRCH;
 	return r < 0 ? err_sys(e, ERR_INTERNAL, r, "examine process %d", s->pid) : TAKE_FD(pidfd);
 }

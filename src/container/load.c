@@ -74,6 +74,7 @@ int load_facts(struct runtime *rt, const struct spec *spec, const char *facts_fi
 	struct facts_needs needs = {
 		.cgroup = true,
 		.devices = spec->linux_.resources.n_devices > 0,
+		.sub_ids = spec_namespace_find(spec, NS_USER) && spec->linux_.uid_mappings.n == 0,
 		.limits = spec->process.n_rlimits > 0 && spec_namespace_find(spec, NS_USER),
 	};
 	size_t len;

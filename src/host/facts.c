@@ -9,6 +9,7 @@
 #include "base/sys.h"
 #include "cgroup/probe.h"
 #include "host/proc.h"
+#include "host/subids.h"
 #include "oci/names.h"
 
 #define CAP_VERSION_3 0x20080522
@@ -103,6 +104,8 @@ int facts_probe(struct arena *a, struct facts_needs needs, struct facts *ret, st
 		r = probe_signals(a, proc_fd, &f, e);
 	if (r == 0 && needs.limits)
 		r = probe_limits(&f, e);
+	if (r == 0 && needs.sub_ids)
+		subids_find(a, f.euid, &f);
 	if (r == 0 && needs.cgroup)
 		r = cgroup_probe(a, needs.cgroup_self, &f.cgroup, e);
 	if (r < 0)

@@ -261,7 +261,11 @@ static int answer_ids(struct launch *l, struct err *e)
 		return 0;
 	l->wants_ids = false;
 	r = idmap_write(&l->plan->idmap, l->pid, e);
-	return r < 0 ? r : channel_send(l->sync_fd, PLAN_MSG_IDS_MAPPED, e);
+	if (r == 0)
+		r = channel_send(l->sync_fd, PLAN_MSG_IDS_MAPPED, e);
+	if (r == 0 && l->go_follows)
+		r = channel_send(l->sync_fd, PLAN_MSG_GO, e);
+	return r;
 }
 
 /* Handle one message. Returns 0 or -errno. Each message is accepted only where the plan has a step
@@ -326,6 +330,13 @@ int launch_go(struct launch *l, struct err *e)
 	int r = channel_send(l->sync_fd, PLAN_MSG_GO, e);
 
 	return r == -EPIPE || r == -ECONNRESET ? describe_end(l, e) : r;
+}
+
+int launch_go_ahead(struct launch *l, struct err *e)
+{
+	/* Messages are taken in order: init asks for its ids first. */
+	l->go_follows = l->plan->idmap.wanted;
+	return l->go_follows ? 0 : launch_go(l, e);
 }
 
 int launch_await_release(struct launch *l, struct err *e)

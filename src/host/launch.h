@@ -33,6 +33,7 @@ struct launch {
 	/* The bridge and its child speak over one channel, in any order: what the child said before
 	 * the bridge told who it is waits here. */
 	bool wants_ids, is_ready;
+	bool go_follows; /* GO goes out with the answer about ids */
 };
 
 #define LAUNCH_INIT                                                                                \
@@ -48,6 +49,10 @@ int launch_await_ready(struct launch *l, struct err *e) _must_check_;
 
 /* Let init go on. */
 int launch_go(struct launch *l, struct err *e) _must_check_;
+
+/* Let init go on as soon as it is ready, without waiting for us: instead of launch_go(), and before
+ * launch_await_ready(). */
+int launch_go_ahead(struct launch *l, struct err *e) _must_check_;
 
 /* After launch_go(): wait until init has dropped its end of the channel, which it does by executing
  * the program (run, exec) or by beginning to wait for start (create). */

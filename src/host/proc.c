@@ -72,8 +72,6 @@ int proc_start_time(int proc_fd, pid_t pid, uint64_t *ret)
 	p = strrchr(stat, ')');
 	if (!p || p[1] != ' ')
 		return -EBADMSG;
-	if (p[2] == 'Z' || p[2] == 'X')
-		return -ESRCH;
 	for (int field = 2; field < 22 && p; field++)
 		p = strchr(p + 1, ' ');
 	if (!p)

@@ -19,6 +19,6 @@ int proc_open_at(int proc_fd, const char *path, int flags) _must_check_;
 int proc_write_pid(int proc_fd, pid_t pid, const char *file, const char *text) _must_check_;
 
 /* When @pid started, in clock ticks since boot (field 22 of proc_pid_stat(5)): with the pid it
- * names a process for good. Returns 0, -ESRCH when there is no such process or it is a zombie, or
- * -errno. */
+ * names a process for good, also one that has ended and waits for its parent. Returns 0, -ESRCH
+ * when there is no such process, or -errno. */
 int proc_start_time(int proc_fd, pid_t pid, uint64_t *ret) _must_check_;

@@ -97,6 +97,9 @@ static int check_user_namespace(const struct spec *spec, struct err *e)
 	if (r < 0 || !creates_namespace(spec, NS_USER))
 		return r;
 
+	/* None at all is what `crun spec --rootless` writes: the caller's own ids are meant. */
+	if (l->uid_mappings.n == 0 && l->gid_mappings.n == 0)
+		return 0;
 	if (l->uid_mappings.n == 0) {
 		(void)invalid(e, "user namespaces enabled, but no uid mappings found");
 		return err_where(e, "linux.uidMappings");

@@ -296,7 +296,9 @@ static void test_id_mappings(void **state)
 		 "this needs a namespace of type user in linux.namespaces"},
 		{"'gidMappings':[" MAP(0, 0, 1) "]", "linux.gidMappings",
 		 "this needs a namespace of type user in linux.namespaces"},
-		{NS("user"), "linux.uidMappings",
+		/* None at all: the planner takes the caller's. */
+		{NS("user"), NULL, NULL},
+		{MAPS("", MAP(0, 0, 1)), "linux.uidMappings",
 		 "user namespaces enabled, but no uid mappings found"},
 		{MAPS(MAP(0, 0, 1), ""), "linux.gidMappings",
 		 "user namespaces enabled, but no gid mappings found"},

@@ -68,17 +68,40 @@ static uint32_t setup_id(const struct spec_id_mappings *m)
 	return m->n > 0 ? m->items[0].container_id : 0;
 }
 
+/* The caller's own id as root, and behind it its subordinate ids. */
+static struct spec_id_mappings own_mapping(struct builder *b, uint32_t id, uint32_t sub,
+					   uint32_t count)
+{
+	struct spec_id_mapping *m = arena_newn(b->arena, struct spec_id_mapping, 2);
+
+	if (!m) {
+		b->block.failed = true;
+		return (struct spec_id_mappings){0};
+	}
+	m[0] = (struct spec_id_mapping){.container_id = 0, .host_id = id, .size = 1};
+	m[1] = (struct spec_id_mapping){.container_id = 1, .host_id = sub, .size = count};
+	return (struct spec_id_mappings){.items = m, .n = count > 0 ? 2 : 1};
+}
+
 static void plan_idmaps(struct builder *b)
 {
 	const struct spec_linux *l = &b->spec->linux_;
+	const struct facts *f = b->facts;
 	struct plan_idmap *map = &b->plan->idmap;
 
 	map->wanted = true;
 	map->uid = l->uid_mappings;
 	map->gid = l->gid_mappings;
-	if (!b->facts->may_map_ids) {
-		bool self = maps_only_self(&map->uid, b->facts->euid) &&
-			    maps_only_self(&map->gid, b->facts->egid);
+	if (map->uid.n == 0) {
+		/* Both kinds of subordinate ids or none: newuidmap alone would deny setgroups. */
+		bool sub = f->sub_uid_count > 0 && f->sub_gid_count > 0;
+
+		map->uid = own_mapping(b, f->euid, f->sub_uid, sub ? f->sub_uid_count : 0);
+		map->gid = own_mapping(b, f->egid, f->sub_gid, sub ? f->sub_gid_count : 0);
+	}
+	if (!f->may_map_ids) {
+		bool self =
+			maps_only_self(&map->uid, f->euid) && maps_only_self(&map->gid, f->egid);
 
 		map->by_helper = !self;
 		map->deny_setgroups = self;

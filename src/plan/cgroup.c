@@ -110,7 +110,7 @@ static int unified_controller(struct arena *a, const char *key, const char **ret
 
 	if (!dot || dot == key || strchr(key, '/')) {
 		err_set(e, ERR_CONFIG_INVALID, -EINVAL, "this is not the name of a cgroup file");
-		return err_where(e, "linux.resources.unified.%s", key);
+		return err_where(e, "linux.resources.unified[\"%s\"]", key);
 	}
 	*ret = arena_strndup(a, key, (size_t)(dot - key));
 	if (!*ret)
@@ -130,7 +130,7 @@ static int limit_unified(struct arena *a, const struct str_pair *pair, struct pl
 
 	if (r < 0)
 		return r;
-	origin = arena_format(a, "linux.resources.unified.%s", pair->key);
+	origin = arena_format(a, "linux.resources.unified[\"%s\"]", pair->key);
 	if (!origin)
 		return no_memory(e);
 	for (;;) {
@@ -290,8 +290,8 @@ static int refuse_limits(const struct plan_cgroup *plan, const char *text, const
 	return err_where(e, "%s", plan->writes[0].origin);
 }
 
-/* A v1 hierarchy joins in only where a limit needs it: entering one costs far more than being born
- * in a v2 cgroup, and freezing and killing are done by the v2 one. */
+/* A v1 hierarchy joins in only where a limit needs it: each costs a tenth of a millisecond, and
+ * freezing and killing are done by the v2 one. */
 static int use_v1(struct arena *a, const struct facts *facts, struct plan_cgroup *plan,
 		  struct err *e)
 {
@@ -396,6 +396,11 @@ int plan_cgroup_build(struct arena *a, const struct spec *spec, const struct fac
 		return r;
 	plan.optional = spec->linux_.cgroups_path[0] == '\0' && plan.path[0] != '\0' &&
 			plan.n_writes == 0 && plan.n_device_program == 0;
+	/* Known already to be refused: then what shows the container its cgroup must not expect
+	 * one. */
+	if (plan.optional && !facts->cgroup.self_writable &&
+	    plan_cgroup_needs_self(spec, facts, manager))
+		plan = (struct plan_cgroup){.manager = manager, .path = ""};
 	*ret = plan;
 	return 0;
 }

@@ -34,6 +34,8 @@ struct facts_cgroup {
 
 struct facts {
 	uint32_t euid, egid;
+	/* The caller's first range of subordinate ids (subuid(5)); none: count 0. */
+	uint32_t sub_uid, sub_uid_count, sub_gid, sub_gid_count;
 	bool admin;               /* CAP_SYS_ADMIN over our mount namespace's owner */
 	bool may_map_ids;         /* CAP_SETUID and CAP_SETGID: uid_map may be written directly */
 	bool may_bpf;             /* CAP_BPF or CAP_SYS_ADMIN in the first user namespace */
@@ -46,8 +48,20 @@ struct facts {
 	struct facts_cgroup cgroup;
 };
 
-/* Read facts from the JSON of docs/facts (every key optional; absent: a root caller on a unified
- * host with all capabilities). @text is modified and must outlive *@ret. Returns 0 or -errno. */
+/* Read facts from JSON, as facts_write() makes it. Every key may be left out; what is not said is a
+ * caller with all privileges on a unified host:
+ *
+ *     {"euid": 0, "egid": 0, "admin": true, "mayMapIds": true, "mayBpf": true,
+ *      "capabilities": ["CAP_CHOWN", ...], "lastCap": 40, "ignoredSignals": [13],
+ *      "subUid": 100000, "subUidCount": 65536, "subGid": 100000, "subGidCount": 65536,
+ *      "rlimits": {"RLIMIT_NOFILE": {"soft": 1024, "hard": 524288}, ...},
+ *      "cgroup": {"arrangement": "unified" | "hybrid" | "v1" | "none",
+ *                 "unifiedMountPoint": "/sys/fs/cgroup", "unifiedSelfPath": "/",
+ *                 "selfWritable": true,
+ *                 "v1": [{"controllers": "cpu,cpuacct", "mountPoint": "/sys/fs/cgroup/cpu,cpuacct",
+ *                         "selfPath": "/"}]}}
+ *
+ * Unknown keys are ignored. @text is modified and must outlive *@ret. Returns 0 or -errno. */
 int facts_parse(struct arena *a, char *text, size_t len, struct facts *ret, struct err *e);
 
 /* Write @f as the JSON that facts_parse() reads. */

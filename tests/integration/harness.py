@@ -367,7 +367,23 @@ class Runtime:
         return self.create(bundle, *args, **more).start()
 
     def detached(self, bundle, *args, **more):
+        more.setdefault("stdout", ANY)  # it may have written already
         return self.create(bundle, "--detach", *args, command="run", **more)
+
+    def exec_detached(self, container, *args, **more):
+        """exec --detach: the process's pid. It becomes our child."""
+        pid_file = self.folder / "exec.pid"
+        self("exec", "--detach", "--pid-file", pid_file, *args[:args.index(container)], container,
+             *args[args.index(container) + 1:], **more)
+        pid = int(pid_file.read_text())
+        pid_file.unlink()
+        return pid
+
+    @staticmethod
+    def wait_process(pid):
+        """The exit status of a process that became our child. A pid namespace does not end before
+        all its processes have been waited for."""
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
     def sleeping(self, bundle, *actions):
         """A running container whose process sleeps."""

@@ -141,8 +141,8 @@ def test_spec_does_not_overwrite(runtime, folder):
 
 def test_shell(runtime, bundle):
     """The image's own programs run."""
-    bundle.args("sh", "-c", "echo $0 $HOSTNAME; id -u; cat /proc/1/comm")
-    runtime.run(bundle, stdout="sh \n0\nsh\n")
+    bundle.args("sh", "-c", "echo $0 $$; id -u; read x </proc/1/comm; echo $x; exit 3")
+    runtime.run(bundle, code=3, stdout="sh 1\n0\nsh\n")
 
 
 def test_keyring(runtime, bundle):
@@ -162,5 +162,5 @@ def test_cgroup(runtime, bundle, world):
     outside = open(f"/proc/{container.pid}/cgroup").read()
     line = next(l for l in outside.splitlines() if l.startswith("0::"))
     assert container.id in line
-    r = Report = runtime("exec", container, "/probe", "report", stdout=harness.ANY).report()
+    r = runtime("exec", container, "/probe", "report", stdout=harness.ANY).report()
     assert next(l for l in r.cgroup.splitlines() if l.startswith("0::")) == "0::/"

@@ -162,20 +162,35 @@ static const char *errno_name(int e)
 	static char buf[16];
 
 	switch (e) {
-	case EACCES: return "EACCES";
-	case EPERM: return "EPERM";
-	case ENOENT: return "ENOENT";
-	case ENOTDIR: return "ENOTDIR";
-	case EISDIR: return "EISDIR";
-	case ELOOP: return "ELOOP";
-	case EROFS: return "EROFS";
-	case ENXIO: return "ENXIO";
-	case EIO: return "EIO";
-	case ETXTBSY: return "ETXTBSY";
-	case EINVAL: return "EINVAL";
-	case ENODEV: return "ENODEV";
-	case EBUSY: return "EBUSY";
-	default: snprintf(buf, sizeof(buf), "%d", e); return buf;
+	case EACCES:
+		return "EACCES";
+	case EPERM:
+		return "EPERM";
+	case ENOENT:
+		return "ENOENT";
+	case ENOTDIR:
+		return "ENOTDIR";
+	case EISDIR:
+		return "EISDIR";
+	case ELOOP:
+		return "ELOOP";
+	case EROFS:
+		return "EROFS";
+	case ENXIO:
+		return "ENXIO";
+	case EIO:
+		return "EIO";
+	case ETXTBSY:
+		return "ETXTBSY";
+	case EINVAL:
+		return "EINVAL";
+	case ENODEV:
+		return "ENODEV";
+	case EBUSY:
+		return "EBUSY";
+	default:
+		snprintf(buf, sizeof(buf), "%d", e);
+		return buf;
 	}
 }
 
@@ -316,8 +331,8 @@ static void report_signals(void)
 static void report_limits(void)
 {
 	static const char *const names[] = {
-		"CPU",    "FSIZE",   "DATA", "STACK", "CORE",       "RSS",      "NPROC", "NOFILE",
-		"MEMLOCK", "AS",     "LOCKS", "SIGPENDING", "MSGQUEUE", "NICE", "RTPRIO", "RTTIME",
+		"CPU",     "FSIZE", "DATA",  "STACK",      "CORE",     "RSS",  "NPROC",  "NOFILE",
+		"MEMLOCK", "AS",    "LOCKS", "SIGPENDING", "MSGQUEUE", "NICE", "RTPRIO", "RTTIME",
 	};
 
 	open_bracket("rlimits", "{");
@@ -552,10 +567,16 @@ static struct section {
 	char *out;
 	size_t len, size;
 	bool comma;
-} sections[] = {{.name = "look"}, {.name = "read"}, {.name = "open"}, {.name = "list"},
-		{.name = "spawn"}};
+} sections[] = {
+	{.name = "look"}, {.name = "read"}, {.name = "open"}, {.name = "list"}, {.name = "spawn"}};
 
-enum { LOOK, READ, OPEN, LIST, SPAWN };
+enum {
+	LOOK,
+	READ,
+	OPEN,
+	LIST,
+	SPAWN
+};
 
 /* Exchange the section's buffer with the current one: everything written meanwhile goes there. */
 static void swap_section(int i)
@@ -754,8 +775,8 @@ static void write_file(const char *path, const char *content)
 }
 
 /* Watch all processes of /proc until SIGTERM: what is their executable, can it be opened for
- * writing, can they be traced? Each new answer is a line "exe PATH", "writable PATH", "traced PATH",
- * written once; at the end "polls N". For the tests of what a container can reach of us. */
+ * writing, can they be traced? Each new answer is a line "exe PATH", "writable PATH", "traced
+ * PATH", written once; at the end "polls N". For the tests of what a container can reach of us. */
 static void poll_exe(void)
 {
 	static char seen[64][512];

@@ -1,0 +1,359 @@
+/* The cgroup part of the plan, from configurations as engines write them. */
+#include "plan/cgroup.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static char memory[1 << 18];
+static struct arena arena;
+static struct err err;
+static struct facts facts;
+static struct plan_cgroup plan;
+static enum cgroup_manager manager;
+
+static struct cgroup_hierarchy v1[] = {
+	{"name=systemd", "/sys/fs/cgroup/systemd", "/"},
+	{"cpu,cpuacct", "/sys/fs/cgroup/cpu,cpuacct", "/"},
+	{"pids", "/sys/fs/cgroup/pids", "/"},
+};
+
+static int set_up(void **state)
+{
+	char empty[] = "{}";
+
+	(void)state;
+	arena_init(&arena, memory, sizeof(memory));
+	err = (struct err){0};
+	manager = CGROUP_MANAGER_CGROUPFS;
+	return facts_parse(&arena, empty, 2, &facts, &err);
+}
+
+static void be_hybrid(void)
+{
+	facts.cgroup = (struct facts_cgroup){.arrangement = CGROUP_HYBRID,
+					     .unified_mount_point = "/sys/fs/cgroup/unified",
+					     .unified_self_path = "/",
+					     .self_writable = true,
+					     .v1 = v1,
+					     .n_v1 = 3};
+}
+
+static void be_user(const char *self)
+{
+	facts.euid = 1000;
+	facts.admin = facts.may_bpf = false;
+	facts.cgroup.unified_self_path = self;
+	facts.cgroup.self_writable = true;
+}
+
+/* @linux_ is the object "linux" with ' for quotes. */
+static int build(const char *linux_)
+{
+	char *text = arena_format(&arena, "{\"ociVersion\":\"1.3.0\",\"linux\":%s}", linux_);
+	struct spec spec;
+
+	for (char *p = text; *p; p++) {
+		if (*p == '\'')
+			*p = '"';
+	}
+	if (spec_parse(&arena, text, strlen(text), &spec, &err) < 0)
+		fail_msg("%s: %s", err.where, err.text);
+	plan = (struct plan_cgroup){0};
+	return plan_cgroup_build(&arena, &spec, &facts, manager, "ID", &plan, &err);
+}
+
+static void expect_path(const char *linux_, const char *path)
+{
+	if (build(linux_) < 0)
+		fail_msg("%s: %s", err.where, err.text);
+	assert_string_equal(plan.path, path);
+}
+
+static void expect_error(const char *linux_, enum err_id id, const char *where)
+{
+	assert_true(build(linux_) < 0);
+	assert_string_equal(err_name(err.id), err_name(id));
+	assert_string_equal(err.where, where);
+}
+
+static void test_path(void **state)
+{
+	(void)state;
+	expect_path("{}", "/coracle/ID");
+	assert_true(plan.unified);
+	expect_path("{'cgroupsPath':'/a/b'}", "/a/b");
+	expect_path("{'cgroupsPath':'a/b'}", "/a/b");
+	expect_path("{'cgroupsPath':'//a/./b//'}", "/a/b");
+	expect_path("{'cgroupsPath':'..a/b..'}", "/..a/b..");
+	expect_error("{'cgroupsPath':'/'}", ERR_CONFIG_INVALID, "linux.cgroupsPath");
+	expect_error("{'cgroupsPath':'/.'}", ERR_CONFIG_INVALID, "linux.cgroupsPath");
+	expect_error("{'cgroupsPath':'/a/../../b'}", ERR_CONFIG_INVALID, "linux.cgroupsPath");
+	expect_error("{'cgroupsPath':'..'}", ERR_CONFIG_INVALID, "linux.cgroupsPath");
+}
+
+static void test_delegated_path(void **state)
+{
+	(void)state;
+	be_user("/user.slice/app.scope");
+	expect_path("{}", "/user.slice/app.scope/coracle-ID");
+	assert_true(plan.optional);
+	expect_path("{'resources':{'pids':{'limit':5}}}", "/user.slice/coracle-ID");
+	assert_false(plan.optional);
+	expect_path("{'cgroupsPath':'/x'}", "/x");
+	assert_false(plan.optional);
+	be_user("/");
+	expect_path("{}", "/coracle-ID");
+	expect_path("{'resources':{'pids':{'limit':5}}}", "/coracle-ID");
+	be_user("");
+	expect_path("{}", "/coracle-ID");
+	/* What is known to be refused is not planned. */
+	facts.cgroup.self_writable = false;
+	expect_path("{}", "");
+	expect_path("{'resources':{'pids':{'limit':5}}}", "/coracle-ID");
+	/* Root of a user namespace is a user on the host. */
+	set_up(NULL);
+	facts.cgroup.self_writable = true;
+	facts.may_bpf = false;
+	facts.cgroup.unified_self_path = "/delegated";
+	expect_path("{}", "/delegated/coracle-ID");
+}
+
+static void test_needs_self(void **state)
+{
+	struct spec spec = {.linux_ = {.cgroups_path = ""}};
+
+	(void)state;
+	assert_false(plan_cgroup_needs_self(&spec, &facts, CGROUP_MANAGER_CGROUPFS));
+	be_user("");
+	assert_true(plan_cgroup_needs_self(&spec, &facts, CGROUP_MANAGER_CGROUPFS));
+	assert_false(plan_cgroup_needs_self(&spec, &facts, CGROUP_MANAGER_DISABLED));
+	spec.linux_.cgroups_path = "/x";
+	assert_false(plan_cgroup_needs_self(&spec, &facts, CGROUP_MANAGER_CGROUPFS));
+}
+
+static void test_optional_only_when_nothing_is_asked(void **state)
+{
+	(void)state;
+	expect_path("{}", "/coracle/ID");
+	assert_true(plan.optional);
+	expect_path("{'resources':{'devices':[{'allow':false,'access':'rwm'}]}}", "/coracle/ID");
+	assert_false(plan.optional);
+	expect_path("{'cgroupsPath':'x'}", "/x");
+	assert_false(plan.optional);
+}
+
+static void expect_pids(const char *limit, const char *value)
+{
+	char text[96];
+
+	(void)snprintf(text, sizeof(text), "{'resources':{'pids':{'limit':%s}}}", limit);
+	expect_path(text, "/coracle/ID");
+	assert_int_equal(plan.n_writes, value != NULL);
+	if (!value)
+		return;
+	assert_string_equal(plan.writes[0].controller, "pids");
+	assert_string_equal(plan.writes[0].file, "pids.max");
+	assert_string_equal(plan.writes[0].value, value);
+	assert_string_equal(plan.writes[0].origin, "linux.resources.pids.limit");
+}
+
+static void test_pids(void **state)
+{
+	(void)state;
+	expect_pids("100", "100");
+	expect_pids("-1", NULL);
+	expect_pids("4194303", "4194303");
+	expect_pids("9223372036854775807", NULL);
+	expect_pids("0", "1");
+	assert_int_equal(plan.n_v1, 0);
+	expect_path("{'resources':{'pids':{}}}", "/coracle/ID");
+	assert_int_equal(plan.n_writes, 0);
+	expect_error("{'resources':{'pids':{'limit':-2}}}", ERR_CONFIG_INVALID,
+		     "linux.resources.pids.limit");
+	be_hybrid();
+	expect_pids("0", "0");
+	assert_int_equal(plan.n_v1, 1);
+	assert_ptr_equal(plan.v1[0], &v1[2]);
+	expect_pids("-1", NULL);
+	assert_int_equal(plan.n_v1, 0);
+}
+
+/* What Docker, Podman and kubelet write for "no limit". */
+static void test_no_limits(void **state)
+{
+	static const char *const resources[] = {
+		"'memory':{'limit':0,'reservation':-1,'swap':0,'kernel':-1,'kernelTCP':0}",
+		"'memory':{'disableOOMKiller':false,'checkBeforeUpdate':true,'useHierarchy':true}",
+		"'cpu':{'shares':0,'quota':-1,'period':100000,'burst':0,'cpus':'','mems':''}",
+		"'cpu':{'shares':1024,'quota':0,'realtimeRuntime':0,'realtimePeriod':0,'idle':0}",
+		"'blockIO':{'weight':0,'leafWeight':0,'weightDevice':[],'throttleReadBpsDevice':[]}",
+		"'hugepageLimits':[],'rdma':{},'unified':{}",
+		"'network':{'classID':0,'priorities':[]}",
+		"'devices':[]",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(resources); i++) {
+		expect_path(arena_format(&arena, "{'resources':{%s}}", resources[i]),
+			    "/coracle/ID");
+		assert_int_equal(plan.n_writes, 0);
+		assert_int_equal(plan.n_device_program, 0);
+	}
+}
+
+static void test_unsupported(void **state)
+{
+	static const char *const wishes[][2] = {
+		{"'memory':{'limit':1}", "memory.limit"},
+		{"'memory':{'reservation':1}", "memory.reservation"},
+		{"'memory':{'swap':1}", "memory.swap"},
+		{"'memory':{'kernel':1}", "memory.kernel"},
+		{"'memory':{'kernelTCP':1}", "memory.kernelTCP"},
+		{"'memory':{'swappiness':0}", "memory.swappiness"},
+		{"'memory':{'disableOOMKiller':true}", "memory.disableOOMKiller"},
+		{"'cpu':{'shares':2}", "cpu.shares"},
+		{"'cpu':{'quota':1000}", "cpu.quota"},
+		{"'cpu':{'burst':1}", "cpu.burst"},
+		{"'cpu':{'realtimeRuntime':1}", "cpu.realtimeRuntime"},
+		{"'cpu':{'realtimePeriod':1}", "cpu.realtimePeriod"},
+		{"'cpu':{'idle':1}", "cpu.idle"},
+		{"'cpu':{'cpus':'0'}", "cpu.cpus"},
+		{"'cpu':{'mems':'0'}", "cpu.mems"},
+		{"'blockIO':{'weight':10}", "blockIO.weight"},
+		{"'blockIO':{'leafWeight':10}", "blockIO.leafWeight"},
+		{"'blockIO':{'weightDevice':[{'major':8,'minor':0,'weight':10}]}",
+		 "blockIO.weightDevice"},
+		{"'blockIO':{'throttleReadBpsDevice':[{'major':8,'minor':0,'rate':1}]}",
+		 "blockIO.throttleReadBpsDevice"},
+		{"'blockIO':{'throttleWriteBpsDevice':[{'major':8,'minor':0,'rate':1}]}",
+		 "blockIO.throttleWriteBpsDevice"},
+		{"'blockIO':{'throttleReadIOPSDevice':[{'major':8,'minor':0,'rate':1}]}",
+		 "blockIO.throttleReadIOPSDevice"},
+		{"'blockIO':{'throttleWriteIOPSDevice':[{'major':8,'minor':0,'rate':1}]}",
+		 "blockIO.throttleWriteIOPSDevice"},
+		{"'hugepageLimits':[{'pageSize':'2MB','limit':0}]", "hugepageLimits"},
+		{"'network':{'classID':1}", "network.classID"},
+		{"'network':{'priorities':[{'name':'lo','priority':1}]}", "network.priorities"},
+		{"'rdma':{'mlx5_1':{'hcaHandles':1}}", "rdma"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(wishes); i++) {
+		char where[64];
+
+		(void)snprintf(where, sizeof(where), "linux.resources.%s", wishes[i][1]);
+		expect_error(arena_format(&arena, "{'resources':{%s}}", wishes[i][0]),
+			     ERR_UNSUPPORTED, where);
+	}
+}
+
+static void test_unified(void **state)
+{
+	(void)state;
+	expect_path("{'resources':{'pids':{'limit':7},'unified':{'pids.max':'9','io.max':'8:0 "
+		    "rbps=1\\n8:16 rbps=2\\n','memory.oom.group':'1','cgroup.max.depth':''}}}",
+		    "/coracle/ID");
+	assert_int_equal(plan.n_writes, 6);
+	assert_string_equal(plan.writes[0].value, "7");
+	assert_string_equal(plan.writes[1].value, "9");
+	assert_string_equal(plan.writes[1].origin, "linux.resources.unified[\"pids.max\"]");
+	assert_string_equal(plan.writes[2].value, "8:0 rbps=1");
+	assert_string_equal(plan.writes[3].value, "8:16 rbps=2");
+	assert_string_equal(plan.writes[3].controller, "io");
+	assert_string_equal(plan.writes[4].controller, "memory");
+	assert_string_equal(plan.writes[5].controller, "");
+	assert_string_equal(plan.writes[5].value, "");
+	expect_error("{'resources':{'unified':{'a/b.c':'1'}}}", ERR_CONFIG_INVALID,
+		     "linux.resources.unified[\"a/b.c\"]");
+	expect_error("{'resources':{'unified':{'pids':'1'}}}", ERR_CONFIG_INVALID,
+		     "linux.resources.unified[\"pids\"]");
+	expect_error("{'resources':{'unified':{'..':'1'}}}", ERR_CONFIG_INVALID,
+		     "linux.resources.unified[\"..\"]");
+	be_hybrid();
+	expect_error("{'resources':{'unified':{'pids.max':'1'}}}", ERR_CGROUP_LIMIT,
+		     "linux.resources.unified");
+}
+
+static void test_arrangements(void **state)
+{
+	static const char limit[] = "{'resources':{'pids':{'limit':5}}}";
+
+	(void)state;
+	facts.cgroup.arrangement = CGROUP_V1;
+	expect_error("{}", ERR_UNSUPPORTED, "");
+	facts.cgroup.arrangement = CGROUP_NONE;
+	expect_error("{}", ERR_CGROUP, "");
+	be_user("");
+	expect_path("{}", "");
+	expect_error(limit, ERR_CGROUP, "");
+	be_hybrid();
+	expect_path("{}", "/coracle-ID");
+	assert_true(plan.optional);
+	expect_error(limit, ERR_CGROUP_LIMIT, "linux.resources.pids.limit");
+	assert_true(err.hint[0] != '\0');
+}
+
+static void test_managers(void **state)
+{
+	(void)state;
+	manager = CGROUP_MANAGER_SYSTEMD;
+	expect_error("{}", ERR_UNSUPPORTED, "");
+	manager = CGROUP_MANAGER_DISABLED;
+	expect_path("{'cgroupsPath':'/x','resources':{'devices':[{'allow':false,'access':'rwm'}]}}",
+		    "");
+	assert_int_equal(plan.n_device_program, 0);
+	expect_error("{'resources':{'pids':{'limit':5}}}", ERR_CGROUP_LIMIT,
+		     "linux.resources.pids.limit");
+}
+
+static void test_devices(void **state)
+{
+	static const char rules[] = "{'resources':{'devices':[{'allow':false,'access':'rwm'}]}}";
+
+	(void)state;
+	expect_path(rules, "/coracle/ID");
+	assert_true(plan.n_device_program > 0);
+	be_hybrid();
+	expect_path(rules, "/coracle/ID");
+	assert_true(plan.n_device_program > 0);
+	assert_int_equal(plan.n_v1, 0);
+	facts.may_bpf = false;
+	expect_path(rules, "/coracle-ID");
+	assert_int_equal(plan.n_device_program, 0);
+}
+
+static void test_hierarchy_has(void **state)
+{
+	(void)state;
+	assert_true(cgroup_hierarchy_has(&v1[1], "cpu"));
+	assert_true(cgroup_hierarchy_has(&v1[1], "cpuacct"));
+	assert_false(cgroup_hierarchy_has(&v1[1], "cpua"));
+	assert_false(cgroup_hierarchy_has(&v1[1], "acct"));
+	assert_true(cgroup_hierarchy_has(&v1[0], "name=systemd"));
+	assert_false(cgroup_hierarchy_has(&v1[0], ""));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_path, set_up),
+		cmocka_unit_test_setup(test_delegated_path, set_up),
+		cmocka_unit_test_setup(test_needs_self, set_up),
+		cmocka_unit_test_setup(test_optional_only_when_nothing_is_asked, set_up),
+		cmocka_unit_test_setup(test_pids, set_up),
+		cmocka_unit_test_setup(test_no_limits, set_up),
+		cmocka_unit_test_setup(test_unsupported, set_up),
+		cmocka_unit_test_setup(test_unified, set_up),
+		cmocka_unit_test_setup(test_arrangements, set_up),
+		cmocka_unit_test_setup(test_managers, set_up),
+		cmocka_unit_test_setup(test_devices, set_up),
+		cmocka_unit_test_setup(test_hierarchy_has, set_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
