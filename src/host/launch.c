@@ -188,10 +188,15 @@ static int start(const struct launch_request *q, struct launch *l, int *slots, s
 int launch_start(const struct launch_request *q, struct launch *l, struct err *e)
 {
 	int *slots = arena_newn(q->arena, int, q->plan->n_slots + 1);
+	const struct sys_sigaction by_default = {0};
 	int r;
 
 	*l = (struct launch)LAUNCH_INIT;
 	l->plan = q->plan;
+	/* A caller that ignores it makes the kernel reap our children before we can. */
+	r = sys_sigaction(SIGCHLD, &by_default, NULL);
+	if (r < 0)
+		return err_sys(e, ERR_INTERNAL, r, "watch for children");
 	if (!slots)
 		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
 	r = slots_open(q, slots, e);
@@ -329,7 +334,9 @@ int launch_go(struct launch *l, struct err *e)
 {
 	int r = channel_send(l->sync_fd, PLAN_MSG_GO, e);
 
-	return r == -EPIPE || r == -ECONNRESET ? describe_end(l, e) : r;
+	/* Gone already: what it said before it went is still to be read, and tells more than this.
+	 */
+	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
 }
 
 int launch_go_ahead(struct launch *l, struct err *e)
@@ -394,15 +401,12 @@ void launch_close(struct launch *l)
 	l->page = NULL;
 }
 
-int launch_reap(struct launch *l)
+int launch_reap(struct launch *l, struct err *e)
 {
 	siginfo_t info = {0};
-	int r;
+	int r = sys_wait_pidfd(l->pidfd, &info, WEXITED);
 
-	r = sys_wait_pidfd(l->pidfd, &info, WEXITED | WNOHANG);
 	if (r < 0)
-		return r;
-	if (info.si_pid == 0)
-		return -EAGAIN;
+		return err_sys(e, ERR_INTERNAL, r, "wait for the process");
 	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 }

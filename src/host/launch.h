@@ -64,6 +64,6 @@ void launch_kill(struct launch *l);
 /* Close descriptors and unmap; processes go on. */
 void launch_close(struct launch *l);
 
-/* Reap the process and return its status as our own exit status: the code, or 128 + signal. Does
- * not wait if it has not ended: -EAGAIN. */
-int launch_reap(struct launch *l);
+/* Reap the process, which has ended or, where somebody traces it, is about to be given to us.
+ * Returns its status as our own exit status: the code, or 128 + signal; or -errno. */
+int launch_reap(struct launch *l, struct err *e) _must_check_;

@@ -27,8 +27,14 @@ int step_ROOTFS(struct init *i, const struct plan_rootfs *o, struct err *e)
 	 * lead through directories that the container's ids cannot search. Our own lookups still
 	 * start below it, until the pivot. */
 	r = sys_move_mount(fd, "", AT_FDCWD, init_string(i, o->attach), MOVE_MOUNT_F_EMPTY_PATH);
-	if (r < 0)
+	if (r < 0) {
+		struct stat st;
+
+		/* The kernel has one answer for all that does not fit; this one people meet. */
+		if (sys_fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode))
+			r = -ENOTDIR;
 		return err_sys(e, ERR_ROOTFS, r, "attach the root filesystem");
+	}
 	i->root_fd = opened >= 0 ? TAKE_FD(opened) : fd;
 	return 0;
 }
