@@ -48,6 +48,7 @@ static int make_node(int dir_fd, const char *name, const struct plan_device *d, 
 static int bind_node(struct init *i, int dir_fd, const char *name, const struct plan_device *d,
 		     struct err *e)
 {
+	static const struct plan_mount_attr slave = {.propagation = MS_SLAVE};
 	_cleanup_close_ int opened = -EBADF, file = -EBADF;
 	int fd = init_slot(i, d->slot), r;
 
@@ -63,6 +64,10 @@ static int bind_node(struct init *i, int dir_fd, const char *name, const struct 
 	if (file < 0)
 		return err_sys(e, ERR_DEVICE, file, "make \"%s\" for the host's device", name);
 	r = attr_attach(fd, file, e);
+	/* A copy that the host half made is a peer of the host's mount: whatever the container
+	 * mounts on its device would cover the host's. */
+	if (r == 0 && opened < 0)
+		r = attr_apply(i, fd, &slave, true, e);
 	if (r < 0)
 		return err_wrap(e, "device \"%s\"", name);
 	return verify(dir_fd, name, d, e);
