@@ -83,10 +83,13 @@ int step_DEVICES(struct init *i, const struct plan_devices *o, struct err *e)
 		return err_sys(e, ERR_DEVICE, dir_fd, "open \"%s\"", init_string(i, o->directory));
 	for (uint32_t n = 0; n < o->devices.n; n++) {
 		const char *name = init_string(i, d[n].name);
-		bool bound = d[n].slot != PLAN_NO_SLOT || d[n].source != 0;
-		int r = bound ? bind_node(i, dir_fd, name, &d[n], e)
-			      : make_node(dir_fd, name, &d[n], e);
+		int r = d[n].bind ? bind_node(i, dir_fd, name, &d[n], e)
+				  : make_node(dir_fd, name, &d[n], e);
 
+		/* Root of a user namespace, as in a container: what is bound is then the parent's.
+		 */
+		if (r == -EPERM && !d[n].bind && d[n].source != 0)
+			r = bind_node(i, dir_fd, name, &d[n], e);
 		if (r < 0)
 			return r;
 	}

@@ -169,7 +169,8 @@ struct plan_device {
 	uint32_t major, minor;
 	uint32_t uid, gid;
 	plan_slot slot;  /* bind this instead of mknod */
-	plan_str source; /* bind this host path instead of mknod; 0: mknod */
+	plan_str source; /* bind this host path where mknod is refused; 0: never */
+	uint32_t bind;   /* it is: do not even try */
 };
 
 struct plan_devices {
