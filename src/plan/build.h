@@ -51,6 +51,7 @@ struct plan_slot_source {
 	enum plan_slot_kind kind;
 	const char *path;
 	bool recursive;
+	bool nofollow;      /* SLOT_TREE: a symbolic link at path is meant itself */
 	int hierarchy;      /* SLOT_CGROUP: -1 unified, else index into plan->cgroup.v1 */
 	const char *origin; /* configuration path */
 };
@@ -106,6 +107,7 @@ struct builder {
 	bool host_opens; /* the host half opens what init could not reach */
 	/* Ids with which files are made while setting up, and whether setgroups works. */
 	uint32_t setup_uid, setup_gid;
+	unsigned root_mounts; /* on "/" */
 	bool setgroups;
 	struct err *e;
 };
