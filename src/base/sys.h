@@ -340,6 +340,32 @@ static inline int sys_ftruncate(int fd, uint64_t size)
 	return (int)SYS2(ftruncate, fd, size);
 }
 
+static inline int64_t sys_lseek(int fd, int64_t off, int whence)
+{
+	return SYS3(lseek, fd, off, whence);
+}
+
+/* Copies inside the kernel from *@off on, and moves it. */
+static inline ssize_t sys_sendfile(int to, int from, int64_t *off, size_t n)
+{
+	return SYS4(sendfile, to, from, off, n);
+}
+
+static inline ssize_t sys_flistxattr(int fd, char *names, size_t size)
+{
+	return SYS3(flistxattr, fd, names, size);
+}
+
+static inline ssize_t sys_fgetxattr(int fd, const char *name, void *value, size_t size)
+{
+	return SYS4(fgetxattr, fd, name, value, size);
+}
+
+static inline int sys_fsetxattr(int fd, const char *name, const void *value, size_t size)
+{
+	return (int)SYS5(fsetxattr, fd, name, value, size, 0);
+}
+
 static inline int sys_fcntl(int fd, int cmd, long arg)
 {
 	return (int)SYS3(fcntl, fd, cmd, arg);

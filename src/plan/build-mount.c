@@ -118,8 +118,6 @@ static int check_flags(struct builder *b, const struct resolved *m)
 
 	if (m->has_idmap)
 		return plan_unsupported(b, plan_origin(b, "%s.options (\"idmap\")", m->origin));
-	if (m->flags & PLAN_MOUNT_COPY_UP)
-		return plan_unsupported(b, plan_origin(b, "%s.options (\"tmpcopyup\")", m->origin));
 	if (!m->bind && (m->flags & links))
 		return bad_mount(b, m, "only a bind mount has a source to take",
 				 m->flags & PLAN_MOUNT_COPY_SYMLINK ? "copy-symlink"
