@@ -34,6 +34,7 @@ static const struct {
 	.hooks = none,
 	.cgroup = {.v2 = true},
 	.seccomp = {false, none, none, none, none, none},
+	.idmap = true,
 	.memory_policy = {none, none},
 	.unsafe_annotations = none,
 };
