@@ -146,7 +146,7 @@ static int settle(struct launch *l, const struct launch_request *q, bool enter, 
 static int start(const struct launch_request *q, struct launch *l, int *slots, struct err *e)
 {
 	_cleanup_close_ int memfd = -EBADF, image = -EBADF, theirs = -EBADF;
-	const char *argv[] = {"init", NULL, NULL}, *envp[] = {NULL, NULL};
+	const char *argv[] = {PLAN_INIT_NAME, NULL, NULL}, *envp[] = {NULL, NULL};
 	struct child c = {.argv = argv, .envp = envp};
 	char number[12];
 	int pair[2], r;
@@ -304,6 +304,7 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 	case PLAN_MSG_SLOTS:
 	case PLAN_MSG_IDS_MAPPED:
 	case PLAN_MSG_GO:
+	case PLAN_MSG_WAITING:
 	case PLAN_MSG_START:
 	case PLAN_MSG_MAX:
 		break;
@@ -346,24 +347,52 @@ int launch_go_ahead(struct launch *l, struct err *e)
 	return l->go_follows ? 0 : launch_go(l, e);
 }
 
+/* Is the process still init? It is the program from the moment at which the kernel gives it the
+ * program's name, shortly after it closed the channel. */
+static bool is_init(const struct launch *l)
+{
+	struct err ignored;
+	_cleanup_close_ int proc_fd = proc_open(&ignored);
+	char name[PROC_NAME_SIZE];
+
+	return proc_fd >= 0 && proc_name(proc_fd, l->pid, name) == 0 &&
+	       str_eq(name, PLAN_INIT_NAME);
+}
+
+static bool has_ended(const struct launch *l, int timeout_ms)
+{
+	struct sys_pollfd p = {.fd = l->pidfd, .events = 1 /* POLLIN */};
+
+	return sys_poll(&p, 1, timeout_ms) > 0;
+}
+
+/* The channel is closed: by the exec, or by a death in front of it? Exactly one of them shows soon.
+ */
+static int await_program(struct launch *l, struct err *e)
+{
+	const struct plan_block *k = l->plan->block;
+
+	if (l->page->step < k->steps.n)
+		return describe_end(l, e);
+	while (is_init(l))
+		if (has_ended(l, 1))
+			return is_init(l) ? describe_end(l, e) : 0;
+	return 0;
+}
+
 int launch_await_release(struct launch *l, struct err *e)
 {
 	struct channel_message m = {.fd = -EBADF};
-	const struct plan_block *k = l->plan->block;
 	int r = channel_receive(l->sync_fd, &m, e);
 
 	if (r < 0)
 		return r;
-	if (r == 0) {
-		/* Closed by the exec or for the listener, or by a death before that: the step page
-		 * and the process tell. In the last step only the exec itself can be the reason. */
-		siginfo_t info = {0};
-		bool last = l->page->step >= k->steps.n - (l->plan->purpose == PURPOSE_CREATE);
-
-		if (last || sys_wait_pidfd(l->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-		    info.si_pid == 0)
-			return 0;
-		return describe_end(l, e);
+	if (r == 0)
+		return l->plan->purpose == PURPOSE_CREATE ? describe_end(l, e)
+							  : await_program(l, e);
+	if (m.head.type == PLAN_MSG_WAITING && l->plan->purpose == PURPOSE_CREATE) {
+		(void)fd_close(m.fd);
+		return 0;
 	}
 	r = handle(l, &m, e);
 	(void)fd_close(m.fd);

@@ -8,6 +8,8 @@
 #include "base/err.h"
 #include "base/fd.h"
 
+#define PROC_NAME_SIZE 64
+
 /* A descriptor of /proc, proven to be the root of a procfs. Returns it or -errno. */
 int proc_open(struct err *e) _must_check_;
 
@@ -22,3 +24,7 @@ int proc_write_pid(int proc_fd, pid_t pid, const char *file, const char *text) _
  * names a process for good, also one that has ended and waits for its parent. Returns 0, -ESRCH
  * when there is no such process, or -errno. */
 int proc_start_time(int proc_fd, pid_t pid, uint64_t *ret) _must_check_;
+
+/* The name of process @pid ("comm"), also of one that has ended and waits for its parent. Returns 0
+ * or -errno. */
+int proc_name(int proc_fd, pid_t pid, char ret[static PROC_NAME_SIZE]) _must_check_;

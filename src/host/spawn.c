@@ -17,29 +17,34 @@ struct child {
 	int output_fd, error;
 };
 
-/* Try @program in every directory of PATH, as execvp does, without its allocation. */
+/* Try @program in every directory of PATH, as execvp does, without its allocation: one that may not
+ * be searched or executed is only worth telling if there is no other. */
 static int execute(const char *program, const char *const *argv)
 {
 	const char *path = getenv("PATH");
+	int r, found = -ENOENT;
 	char candidate[4096];
-	int r = -ENOENT;
 
 	if (!path || *path == '\0')
 		path = DEFAULT_PATH;
-	for (const char *p = path; r == -ENOENT || r == -ENOTDIR; p++) {
+	for (const char *p = path;; p++) {
 		size_t n = strcspn(p, ":");
 
 		/* Relative directories of the caller's PATH are not ours to trust. */
 		if (n > 0 && *p == '/' &&
 		    str_format(candidate, sizeof(candidate), "%.*s/%s", (int)n, p, program) <
-			    sizeof(candidate))
+			    sizeof(candidate)) {
 			r = sys_execveat(AT_FDCWD, candidate, (char *const *)(uintptr_t)argv,
 					 environ, 0);
+			if (r != -ENOENT && r != -ENOTDIR)
+				found = r;
+			if (found != -ENOENT && found != -EACCES)
+				return found;
+		}
 		p += n;
 		if (*p == '\0')
-			break;
+			return found;
 	}
-	return r;
 }
 
 static int child_main(void *arg)

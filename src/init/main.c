@@ -120,6 +120,9 @@ int main(int argc, char **argv)
 #ifdef CORACLE_FAULT
 	sys_fault_init("init", getenv("CORACLE_FAULT"));
 #endif
+	/* The kernel's name for an executed memfd differs from version to version. */
+	if (sys_prctl(PR_SET_NAME, (unsigned long)(uintptr_t)PLAN_INIT_NAME, 0, 0, 0) < 0)
+		sys_exit(70);
 	(void)sys_umask(0);
 	if (sys_fcntl(i.sync_fd, F_SETFD, FD_CLOEXEC) < 0)
 		sys_exit(70);

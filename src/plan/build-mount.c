@@ -183,11 +183,25 @@ static bool kernel_instance(const char *type)
 	return false;
 }
 
+/* A procfs shows a pid namespace and wants privilege over it: in a user namespace that keeps the
+ * host's pids, the host's /proc is all that can be shown. */
+static bool needs_host_proc(const struct builder *b, const char *type)
+{
+	return str_eq(type, "proc") && (b->new_user_ns || b->joined_user_ns) &&
+	       !(b->plan->namespaces & CLONE_NEWPID);
+}
+
 static int plan_instance(struct builder *b, struct resolved *m)
 {
 	const char *type = m->mount->type;
 	bool guarded = str_eq(type, "proc") || str_eq(type, "sysfs");
 
+	if (needs_host_proc(b, type)) {
+		m->recursive = true;
+		m->n_options = 0;
+		add_bind(b, m, "/proc", PLAN_NO_SLOT);
+		return 0;
+	}
 	if (m->super_ro && !kernel_instance(type))
 		add_fs_option(b, m, "ro");
 	add_mount(b, m, type, m->mount->source, m->mount->destination,

@@ -103,7 +103,7 @@ static int plan_user(struct builder *b)
 	struct plan_user o = {
 		.uid = u->uid,
 		.gid = u->gid,
-		.set_groups = b->setgroups,
+		.set_groups = b->setgroups ? PLAN_GROUPS_SET : PLAN_GROUPS_LEAVE,
 		.umask = u->has_umask ? u->umask : DEFAULT_UMASK,
 	};
 
@@ -113,6 +113,8 @@ static int plan_user(struct builder *b)
 		(void)err_hint(b->e, "give the user subordinate ids (/etc/subuid, /etc/subgid)");
 		return err_where(b->e, "process.user.additionalGids");
 	}
+	if (b->joined_user_ns && u->n_additional_gids == 0)
+		o.set_groups = PLAN_GROUPS_IF_ALLOWED;
 	o.groups =
 		block_array(&b->block, u->additional_gids, u->n_additional_gids, sizeof(uint32_t));
 	plan_add_USER(&b->block, "process.user", o);

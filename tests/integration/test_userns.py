@@ -177,3 +177,14 @@ def test_rootfs_behind_a_closed_directory(runtime, bundle, world, folder):
     folder.chmod(0o700)
     with prepared(bundle, world, True, "created"):
         runtime.run(bundle.probe("exit", 3), code=3)
+
+
+def test_helpers_behind_a_closed_directory(runtime, bundle, world, folder):
+    """PATH is searched on where a directory of it may not be: it was inherited from another user."""
+    world.need(not world.root and world.subids, "needs newuidmap")
+    (folder / "closed").mkdir(mode=0)
+    path = f"{folder}/closed:{os.environ['PATH']}"
+    try:
+        runtime.run(bundle.probe("exit", 3), code=3, env={"PATH": path})
+    finally:
+        (folder / "closed").chmod(0o700)
