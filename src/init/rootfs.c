@@ -13,6 +13,7 @@ int step_PROPAGATION(struct init *i, const struct plan_propagation *o, struct er
 
 int step_ROOTFS(struct init *i, const struct plan_rootfs *o, struct err *e)
 {
+	static const struct plan_mount_attr slave = {.propagation = MS_REC | MS_SLAVE};
 	_cleanup_close_ int opened = -EBADF;
 	int fd = init_slot(i, o->slot), r;
 
@@ -36,7 +37,9 @@ int step_ROOTFS(struct init *i, const struct plan_rootfs *o, struct err *e)
 		return err_sys(e, ERR_ROOTFS, r, "attach the root filesystem");
 	}
 	i->root_fd = opened >= 0 ? TAKE_FD(opened) : fd;
-	return 0;
+	/* A copy that the host half made is a peer of the host's mount: what we mount on it would
+	 * appear there. Ours was copied from a slave. */
+	return opened < 0 ? attr_apply(i, i->root_fd, &slave, true, e) : 0;
 }
 
 int step_PIVOT(struct init *i, const struct plan_none *o, struct err *e)

@@ -135,7 +135,8 @@ struct plan_rootfs {
 struct plan_mount_attr {
 	uint64_t set, clear;         /* MOUNT_ATTR_* of the mount itself */
 	uint64_t rec_set, rec_clear; /* of the whole tree */
-	uint64_t propagation;        /* MS_* propagation, 0 to leave it */
+	uint64_t propagation;        /* MS_* propagation, 0 to leave it; MS_SLAVE beside another:
+				      * first the whole tree a slave */
 };
 
 enum plan_mount_flags {
@@ -168,7 +169,8 @@ struct plan_device {
 	uint32_t major, minor;
 	uint32_t uid, gid;
 	plan_slot slot;  /* bind this instead of mknod */
-	plan_str source; /* bind this host path instead of mknod; 0: mknod */
+	plan_str source; /* bind this host path where mknod is refused; 0: never */
+	uint32_t bind;   /* it is: do not even try */
 };
 
 struct plan_devices {

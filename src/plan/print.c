@@ -144,7 +144,7 @@ static void words_device(struct words *w, const struct plan_block *k, const stru
 				   d->gid);
 	if (d->slot != PLAN_NO_SLOT)
 		w->n += str_format(w->text + w->n, sizeof(w->text) - w->n, " slot %d", d->slot);
-	else if (d->source != 0)
+	else if (d->bind)
 		w->n += str_format(w->text + w->n, sizeof(w->text) - w->n, " bind %s",
 				   string_at(k, d->source));
 	w->n = MIN(w->n, sizeof(w->text) - 1);
