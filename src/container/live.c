@@ -76,8 +76,8 @@ static bool still_waits(const struct directory *d)
 	return fd >= 0 || fd == -EAGAIN;
 }
 
-/* While create is at work it holds the lock; a document that says "creating" without that is a
- * wreck. */
+/* While create or start is at work it holds the lock. A document that says "creating" without that
+ * is a wreck; one that says "created" belongs to a container whose startContainer hooks run. */
 static bool is_being_made(const struct directory *d, bool locked_by_us)
 {
 	if (locked_by_us)
@@ -106,7 +106,8 @@ static int find_status(struct live *l, bool locked, struct err *e)
 	l->pidfd = pidfd;
 	if (is_frozen(&l->state))
 		l->status = CONTAINER_PAUSED;
-	else if (l->state.phase == PHASE_CREATED && still_waits(&l->directory))
+	else if (l->state.phase == PHASE_CREATED &&
+		 (still_waits(&l->directory) || is_being_made(&l->directory, locked)))
 		l->status = CONTAINER_CREATED;
 	else
 		l->status = CONTAINER_RUNNING;

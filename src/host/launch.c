@@ -143,6 +143,12 @@ static int settle(struct launch *l, const struct launch_request *q, bool enter, 
 	return 0;
 }
 
+/* Of one wait for init, in seconds; 0 is none: a hook without a timeout may take its time. */
+static unsigned deadline(const struct plan *p)
+{
+	return p->hooks_unbounded ? 0 : DEADLINE_SECONDS + (unsigned)MIN(p->hook_seconds, 1U << 30);
+}
+
 static int start(const struct launch_request *q, struct launch *l, int *slots, struct err *e)
 {
 	_cleanup_close_ int memfd = -EBADF, image = -EBADF, theirs = -EBADF;
@@ -163,7 +169,7 @@ static int start(const struct launch_request *q, struct launch *l, int *slots, s
 		return err_sys(e, ERR_INTERNAL, r, "make a channel to init");
 	l->sync_fd = pair[0];
 	theirs = pair[1];
-	r = channel_set_deadline(l->sync_fd, DEADLINE_SECONDS, e);
+	r = channel_set_deadline(l->sync_fd, deadline(q->plan), e);
 	if (r < 0)
 		return r;
 	(void)str_format(number, sizeof(number), "%d", theirs);
@@ -192,6 +198,7 @@ int launch_start(const struct launch_request *q, struct launch *l, struct err *e
 
 	*l = (struct launch)LAUNCH_INIT;
 	l->plan = q->plan;
+	l->turn = q->turn;
 	if (!slots)
 		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
 	r = slots_open(q, slots, e);
@@ -268,6 +275,30 @@ static int answer_ids(struct launch *l, struct err *e)
 	return r;
 }
 
+/* Let the host half do its part if init waits for it and its pid is known. */
+static int answer_turn(struct launch *l, struct err *e)
+{
+	int fds[PLAN_HOOK_STATES], r;
+
+	if (!l->wants_turn || l->pid == 0)
+		return 0;
+	l->wants_turn = false;
+	r = l->turn.run(l->turn.data, l->pid, fds, e);
+	if (r < 0)
+		return r;
+	r = channel_send_fds(l->sync_fd, PLAN_MSG_HOST_DONE, fds, PLAN_HOOK_STATES, e);
+	for (size_t n = 0; n < PLAN_HOOK_STATES; n++)
+		(void)fd_close(fds[n]);
+	return r;
+}
+
+static int answer(struct launch *l, struct err *e)
+{
+	int r = answer_ids(l, e);
+
+	return r < 0 ? r : answer_turn(l, e);
+}
+
 /* Handle one message. Returns 0 or -errno. Each message is accepted only where the plan has a step
  * that sends it. */
 static int handle(struct launch *l, struct channel_message *m, struct err *e)
@@ -277,12 +308,17 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 		if (l->bridge_fd < 0 || m->fd < 0)
 			break;
 		take_init(l, m);
-		return answer_ids(l, e);
+		return answer(l, e);
 	case PLAN_MSG_MAP_IDS:
 		if (!l->plan->idmap.wanted)
 			break;
 		l->wants_ids = true;
-		return answer_ids(l, e);
+		return answer(l, e);
+	case PLAN_MSG_HOST_TURN:
+		if (!l->plan->host_turn || !l->turn.run)
+			break;
+		l->wants_turn = true;
+		return answer(l, e);
 	case PLAN_MSG_CONSOLE:
 		if (!l->plan->terminal || l->console_fd >= 0)
 			break;
@@ -298,6 +334,7 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 	case PLAN_MSG_SETUP:
 	case PLAN_MSG_SLOTS:
 	case PLAN_MSG_IDS_MAPPED:
+	case PLAN_MSG_HOST_DONE:
 	case PLAN_MSG_GO:
 	case PLAN_MSG_START:
 	case PLAN_MSG_MAX:
@@ -342,16 +379,15 @@ int launch_go_ahead(struct launch *l, struct err *e)
 int launch_await_release(struct launch *l, struct err *e)
 {
 	struct channel_message m = {.fd = -EBADF};
-	const struct plan_block *k = l->plan->block;
 	int r = channel_receive(l->sync_fd, &m, e);
 
 	if (r < 0)
 		return r;
 	if (r == 0) {
 		/* Closed by the exec or for the listener, or by a death before that: the step page
-		 * and the process tell. In the last step only the exec itself can be the reason. */
+		 * and the process tell. In that step only the release itself can be the reason. */
 		siginfo_t info = {0};
-		bool last = l->page->step >= k->steps.n - (l->plan->purpose == PURPOSE_CREATE);
+		bool last = l->page->step >= l->plan->release_step;
 
 		if (last || sys_wait_pidfd(l->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
 		    info.si_pid == 0)
