@@ -425,7 +425,21 @@ static void ask_rule(const struct pair *p, const struct spec_seccomp_syscall *s,
 	ret->action = verdict;
 }
 
-static struct alone ask_rules(const struct pair *p, const struct sim_data *d)
+/* Whether rules for a name can have a say on a number. */
+static bool concerns(const char *name, enum seccomp_arch arch, uint32_t nr)
+{
+	const struct seccomp_arch_info *info = seccomp_arch_info(arch);
+	int call = syscall_from_name(name);
+	uint32_t own = 0;
+
+	if (info->multiplexed && (nr == info->base + SECCOMP_NR_SOCKETCALL ||
+				  nr == info->base + SECCOMP_NR_IPC))
+		return true;
+	return call >= 0 && syscall_number((unsigned)call, arch, &own) == 0 && own == nr;
+}
+
+static struct alone ask_rules(const struct pair *p, enum seccomp_arch arch,
+			      const struct sim_data *d)
 {
 	struct alone alone = {0};
 
@@ -439,6 +453,8 @@ static struct alone ask_rules(const struct pair *p, const struct sim_data *d)
 		for (size_t k = 0; k < s->names.n; k++) {
 			struct spec_seccomp_syscall one = *s;
 
+			if (!concerns(s->names.items[k], arch, d->words[0]))
+				continue;
 			for (size_t j = 0; j < (repeated ? s->n_args : 1); j++) {
 				if (repeated) {
 					one.args = &s->args[j];
@@ -495,7 +511,7 @@ static void compare(struct pair *p, enum seccomp_arch arch, uint32_t audit, uint
 		p->totals->defects++;
 		return;
 	}
-	alone = ask_rules(p, &d);
+	alone = ask_rules(p, arch, &d);
 	if (alone.n < 2) {
 		uint32_t right = alone.n ? alone.action : p->policy->default_action;
 

@@ -249,6 +249,11 @@ static inline ssize_t sys_write(int fd, const void *buf, size_t n)
 	return SYS3(write, fd, buf, n);
 }
 
+static inline int64_t sys_lseek(int fd, int64_t offset, int whence)
+{
+	return SYS3(lseek, fd, offset, whence);
+}
+
 static inline ssize_t sys_pread(int fd, void *buf, size_t n, uint64_t off)
 {
 	return SYS4(pread64, fd, buf, n, off);
@@ -507,6 +512,11 @@ static inline int sys_setresgid(gid_t r, gid_t e, gid_t s)
 static inline int sys_setgroups(size_t n, const uint32_t *groups)
 {
 	return (int)SYS2(setgroups, n, groups);
+}
+
+static inline int sys_setpgid(pid_t pid, pid_t pgid)
+{
+	return (int)SYS2(setpgid, pid, pgid);
 }
 
 static inline pid_t sys_setsid(void)

@@ -143,6 +143,12 @@ static int settle(struct launch *l, const struct launch_request *q, bool enter, 
 	return 0;
 }
 
+/* Of one wait for init, in seconds; 0 is none: a hook without a timeout may take its time. */
+static unsigned deadline(const struct plan *p)
+{
+	return p->hooks_unbounded ? 0 : DEADLINE_SECONDS + (unsigned)MIN(p->hook_seconds, 1U << 30);
+}
+
 static int start(const struct launch_request *q, struct launch *l, int *slots, struct err *e)
 {
 	_cleanup_close_ int memfd = -EBADF, image = -EBADF, theirs = -EBADF;
@@ -163,7 +169,7 @@ static int start(const struct launch_request *q, struct launch *l, int *slots, s
 		return err_sys(e, ERR_INTERNAL, r, "make a channel to init");
 	l->sync_fd = pair[0];
 	theirs = pair[1];
-	r = channel_set_deadline(l->sync_fd, DEADLINE_SECONDS, e);
+	r = channel_set_deadline(l->sync_fd, deadline(q->plan), e);
 	if (r < 0)
 		return r;
 	(void)str_format(number, sizeof(number), "%d", theirs);
@@ -197,6 +203,7 @@ int launch_start(const struct launch_request *q, struct launch *l, struct err *e
 	r = sys_sigaction(SIGCHLD, &by_default, NULL);
 	if (r < 0)
 		return err_sys(e, ERR_INTERNAL, r, "watch for children");
+	l->turn = q->turn;
 	if (!slots)
 		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
 	r = slots_open(q, slots, e);
@@ -265,12 +272,37 @@ static int answer_ids(struct launch *l, struct err *e)
 	if (!l->wants_ids || l->pid == 0)
 		return 0;
 	l->wants_ids = false;
+	l->has_ids = true;
 	r = idmap_write(&l->plan->idmap, l->pid, e);
 	if (r == 0)
 		r = channel_send(l->sync_fd, PLAN_MSG_IDS_MAPPED, e);
 	if (r == 0 && l->go_follows)
 		r = channel_send(l->sync_fd, PLAN_MSG_GO, e);
 	return r;
+}
+
+/* Let the host half do its part if init waits for it and its pid is known. */
+static int answer_turn(struct launch *l, struct err *e)
+{
+	int fds[PLAN_HOOK_STATES], r;
+
+	if (!l->wants_turn || l->pid == 0)
+		return 0;
+	l->wants_turn = false;
+	r = l->turn.run(l->turn.data, l->pid, fds, e);
+	if (r < 0)
+		return r;
+	r = channel_send_fds(l->sync_fd, PLAN_MSG_HOST_DONE, fds, PLAN_HOOK_STATES, e);
+	for (size_t n = 0; n < PLAN_HOOK_STATES; n++)
+		(void)fd_close(fds[n]);
+	return r;
+}
+
+static int answer(struct launch *l, struct err *e)
+{
+	int r = answer_ids(l, e);
+
+	return r < 0 ? r : answer_turn(l, e);
 }
 
 /* Handle one message. Returns 0 or -errno. Each message is accepted only where the plan has a step
@@ -282,12 +314,17 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 		if (l->bridge_fd < 0 || m->fd < 0)
 			break;
 		take_init(l, m);
-		return answer_ids(l, e);
+		return answer(l, e);
 	case PLAN_MSG_MAP_IDS:
 		if (!l->plan->idmap.wanted)
 			break;
 		l->wants_ids = true;
-		return answer_ids(l, e);
+		return answer(l, e);
+	case PLAN_MSG_HOST_TURN:
+		if (!l->plan->host_turn || !l->turn.run)
+			break;
+		l->wants_turn = true;
+		return answer(l, e);
 	case PLAN_MSG_CONSOLE:
 		if (!l->plan->terminal || l->console_fd >= 0)
 			break;
@@ -303,6 +340,7 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 	case PLAN_MSG_SETUP:
 	case PLAN_MSG_SLOTS:
 	case PLAN_MSG_IDS_MAPPED:
+	case PLAN_MSG_HOST_DONE:
 	case PLAN_MSG_GO:
 	case PLAN_MSG_WAITING:
 	case PLAN_MSG_START:
@@ -312,23 +350,38 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 	return err_set(e, ERR_INTERNAL, -EBADMSG, "init sent message %u out of turn", m->head.type);
 }
 
+/* Receive and handle one message. */
+static int take_message(struct launch *l, struct err *e)
+{
+	struct channel_message m = {.fd = -EBADF};
+	int r = channel_receive(l->sync_fd, &m, e);
+
+	if (r == 0)
+		return describe_end(l, e);
+	if (r > 0)
+		r = handle(l, &m, e);
+	(void)fd_close(m.fd);
+	if (r == -EAGAIN && e->id == ERR_TIMEOUT && *step_name(l))
+		return err_wrap(e, "step '%s'", step_name(l));
+	return r;
+}
+
+int launch_await_init(struct launch *l, struct err *e)
+{
+	int r = 0;
+
+	while (l->pid == 0 && r == 0)
+		r = take_message(l, e);
+	return r;
+}
+
 int launch_await_ready(struct launch *l, struct err *e)
 {
-	while (!l->is_ready || l->pid == 0) {
-		struct channel_message m = {.fd = -EBADF};
-		int r = channel_receive(l->sync_fd, &m, e);
+	int r = 0;
 
-		if (r == 0)
-			return describe_end(l, e);
-		if (r > 0)
-			r = handle(l, &m, e);
-		(void)fd_close(m.fd);
-		if (r == -EAGAIN && e->id == ERR_TIMEOUT && *step_name(l))
-			return err_wrap(e, "step '%s'", step_name(l));
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	while ((!l->is_ready || l->pid == 0) && r == 0)
+		r = take_message(l, e);
+	return r;
 }
 
 int launch_go(struct launch *l, struct err *e)
@@ -343,7 +396,7 @@ int launch_go(struct launch *l, struct err *e)
 int launch_go_ahead(struct launch *l, struct err *e)
 {
 	/* Messages are taken in order: init asks for its ids first. */
-	l->go_follows = l->plan->idmap.wanted;
+	l->go_follows = l->plan->idmap.wanted && !l->has_ids;
 	return l->go_follows ? 0 : launch_go(l, e);
 }
 
@@ -353,10 +406,10 @@ static bool is_init(const struct launch *l)
 {
 	struct err ignored;
 	_cleanup_close_ int proc_fd = proc_open(&ignored);
-	char name[PROC_NAME_SIZE];
+	struct proc_identity id;
 
-	return proc_fd >= 0 && proc_name(proc_fd, l->pid, name) == 0 &&
-	       str_eq(name, PLAN_INIT_NAME);
+	return proc_fd >= 0 && proc_identify(proc_fd, l->pid, &id) == 0 &&
+	       str_eq(id.name, PLAN_INIT_NAME);
 }
 
 static bool has_ended(const struct launch *l, int timeout_ms)

@@ -80,33 +80,24 @@ static int read_stat(int proc_fd, pid_t pid, char stat[static STAT_SIZE], char *
 	return 0;
 }
 
-int proc_start_time(int proc_fd, pid_t pid, uint64_t *ret)
+int proc_identify(int proc_fd, pid_t pid, struct proc_identity *ret)
 {
-	char stat[STAT_SIZE], *p;
+	char stat[STAT_SIZE], *p = NULL;
 	int r = read_stat(proc_fd, pid, stat, &p);
+	const char *name = r < 0 ? NULL : strchr(stat, '(');
 
 	if (r < 0)
 		return r;
+	if (!name)
+		return -EBADMSG;
+	*p = '\0';
+	(void)str_copy(ret->name, sizeof(ret->name), name + 1);
+	p++;
 	for (int field = 2; field < 22 && p; field++)
-		p = strchr(p + 1, ' ');
+		p = strchr(field == 2 ? p : p + 1, ' ');
 	if (!p)
 		return -EBADMSG;
-	for (*ret = 0, p++; *p >= '0' && *p <= '9'; p++)
-		*ret = *ret * 10 + (uint64_t)(*p - '0');
-	return 0;
-}
-
-int proc_name(int proc_fd, pid_t pid, char ret[static PROC_NAME_SIZE])
-{
-	char stat[STAT_SIZE], *end;
-	int r = read_stat(proc_fd, pid, stat, &end);
-	const char *start = r < 0 ? NULL : strchr(stat, '(');
-
-	if (r < 0)
-		return r;
-	if (!start)
-		return -EBADMSG;
-	*end = '\0';
-	(void)str_copy(ret, PROC_NAME_SIZE, start + 1);
+	for (ret->start_time = 0, p++; *p >= '0' && *p <= '9'; p++)
+		ret->start_time = ret->start_time * 10 + (uint64_t)(*p - '0');
 	return 0;
 }

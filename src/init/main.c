@@ -48,8 +48,7 @@ int init_rearm(struct err *e)
 	return r < 0 ? err_sys(e, ERR_INTERNAL, r, "protect init") : 0;
 }
 
-/* Turn the offsets of argv and envp into pointers. */
-static void relocate(struct init *i, struct plan_array a)
+void init_relocate(struct init *i, struct plan_array a)
 {
 	uint64_t *v = (uint64_t *)(uintptr_t)init_array(i, a, sizeof(uint64_t));
 
@@ -108,6 +107,7 @@ int main(int argc, char **argv)
 		.empty_fd = -EBADF,
 		.null_fd = -EBADF,
 		.proc_fd = -EBADF,
+		.state_fds = {-EBADF, -EBADF},
 	};
 	static struct err e;
 	uint32_t fd;
@@ -130,8 +130,8 @@ int main(int argc, char **argv)
 		sync_send_failure(&i, &e);
 		sys_exit(1);
 	}
-	relocate(&i, i.block->argv);
-	relocate(&i, i.block->envp);
+	init_relocate(&i, i.block->argv);
+	init_relocate(&i, i.block->envp);
 	if (walk(&i, &e) < 0)
 		sync_send_failure(&i, &e);
 	sys_exit(1);

@@ -9,6 +9,11 @@
 
 static const char *const none[] = {NULL};
 
+static const char *const hooks[] = {
+	"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop",
+	NULL,
+};
+
 /* An empty list or false says "known, and not supported", which an engine can tell from silence. */
 static const struct {
 	const char *const *hooks;
@@ -31,7 +36,7 @@ static const struct {
 	 */
 	const char *const *unsafe_annotations;
 } implemented = {
-	.hooks = none,
+	.hooks = hooks,
 	.cgroup = {.v2 = true},
 	.seccomp = {false, none, none, none, none, none},
 	.memory_policy = {none, none},

@@ -340,6 +340,7 @@ int plan_rootfs(struct builder *b)
 	const char *wanted = b->spec->linux_.rootfs_propagation;
 	uint64_t ms = propagation_flags(wanted);
 	plan_slot slot = PLAN_NO_SLOT;
+	bool seen = plan_hooks_see_rootfs(b);
 
 	/* The host's mounts may come in (slave) but ours never go out; pivot_root refuses shared
 	 * ones. What the configuration wants for the root is set after the pivot. */
@@ -358,7 +359,8 @@ int plan_rootfs(struct builder *b)
 			(struct plan_rootfs){
 				.slot = slot,
 				.source = block_string(&b->block, b->options->rootfs),
-				.attach = block_string(&b->block, "/"),
+				.attach = block_string(&b->block, seen ? b->options->rootfs : "/"),
+				.otherwise = seen ? block_string(&b->block, "/") : 0,
 			});
 	return 0;
 }

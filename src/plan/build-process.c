@@ -247,6 +247,7 @@ int plan_process(struct builder *b, struct plan_array *ret_argv, struct plan_arr
 int plan_process_end(struct builder *b)
 {
 	plan_slot listener = PLAN_NO_SLOT;
+	int r;
 
 	plan_add_SESSION(&b->block, "process.terminal",
 			 (struct plan_session){.terminal = b->process->terminal});
@@ -254,12 +255,19 @@ int plan_process_end(struct builder *b)
 			 (struct plan_signals){.ignored = b->facts->ignored_signals});
 	if (b->options->purpose == PURPOSE_CREATE)
 		listener = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_LISTENER});
-	plan_add_DESCRIPTORS(
-		&b->block, "",
-		(struct plan_descriptors){.keep = b->options->preserve_fds, .listener = listener});
+	plan_add_DESCRIPTORS(&b->block, "",
+			     (struct plan_descriptors){.keep = b->options->preserve_fds,
+						       .listener = listener,
+						       .output = b->hook_output,
+						       .errors = b->hook_errors});
 	plan_add_READY(&b->block, "", (struct plan_none){0});
 	if (b->options->purpose == PURPOSE_CREATE)
 		plan_add_START(&b->block, "", (struct plan_slot_op){.slot = listener});
+	if (b->options->purpose != PURPOSE_EXEC) {
+		r = plan_start_hooks(b);
+		if (r < 0)
+			return r;
+	}
 	plan_add_EXEC(&b->block, "process.args", (struct plan_none){0});
 	return 0;
 }

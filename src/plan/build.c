@@ -88,23 +88,6 @@ static int refuse_process(struct builder *b)
 	return 0;
 }
 
-static int refuse_hooks(struct builder *b)
-{
-	const struct spec_hooks *h = &b->spec->hooks;
-
-	if (h->prestart.n > 0)
-		return plan_unsupported(b, "hooks.prestart");
-	if (h->create_runtime.n > 0)
-		return plan_unsupported(b, "hooks.createRuntime");
-	if (h->create_container.n > 0)
-		return plan_unsupported(b, "hooks.createContainer");
-	if (h->start_container.n > 0)
-		return plan_unsupported(b, "hooks.startContainer");
-	if (h->poststart.n > 0)
-		return plan_unsupported(b, "hooks.poststart");
-	return h->poststop.n > 0 ? plan_unsupported(b, "hooks.poststop") : 0;
-}
-
 static int refuse_linux(struct builder *b)
 {
 	const struct spec_linux *l = &b->spec->linux_;
@@ -128,12 +111,16 @@ static int refuse_linux(struct builder *b)
 static int refuse_annotations(struct builder *b)
 {
 	static const char *const prefixes[] = {"run.oci.", "org.systemd.property.", "org.criu.",
-					       "krun."};
+					       "krun.", "module.wasm."};
+	static const char *const honoured[] = {"run.oci.hooks.stdout", "run.oci.hooks.stderr"};
 
 	for (size_t n = 0; n < b->spec->annotations.n; n++) {
 		const char *key = b->spec->annotations.items[n].key;
+		bool known = false;
 
-		for (size_t k = 0; k < ARRAY_SIZE(prefixes); k++)
+		for (size_t k = 0; k < ARRAY_SIZE(honoured) && !known; k++)
+			known = str_eq(key, honoured[k]);
+		for (size_t k = 0; k < ARRAY_SIZE(prefixes) && !known; k++)
 			if (str_starts(key, prefixes[k]))
 				return plan_unsupported(b,
 							plan_origin(b, "annotations[\"%s\"]", key));
@@ -150,9 +137,7 @@ static int refuse(struct builder *b)
 	if (r == 0 && b->options->purpose != PURPOSE_EXEC) {
 		if (b->spec->has_vm)
 			return plan_unsupported(b, "vm");
-		r = refuse_hooks(b);
-		if (r == 0)
-			r = refuse_annotations(b);
+		r = refuse_annotations(b);
 	}
 	return r;
 }
@@ -169,6 +154,8 @@ static void builder_init(struct builder *b, struct arena *a, const struct spec *
 		.facts = facts,
 		.options = o,
 		.plan = plan,
+		.hook_output = PLAN_NO_SLOT,
+		.hook_errors = PLAN_NO_SLOT,
 		.e = e,
 	};
 	block_init(&b->block, a);
@@ -213,7 +200,9 @@ int plan_build(struct arena *a, const struct spec *spec, const struct facts *fac
 	/* The terminal needs devpts; the masks need /dev/null and every mount below them. */
 	if (spec->process.terminal)
 		plan_console(&b, true);
-	r = plan_namespace_values(&b);
+	r = plan_create_hooks(&b);
+	if (r == 0)
+		r = plan_namespace_values(&b);
 	if (r == 0)
 		r = plan_masks(&b);
 	if (r == 0)

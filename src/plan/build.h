@@ -44,6 +44,7 @@ enum plan_slot_kind {
 	SLOT_FILE,     /* path, for reading: a namespace */
 	SLOT_TARGET,   /* exec: a pidfd of the container's init */
 	SLOT_LISTENER, /* create: the socket on which start will knock */
+	SLOT_APPEND,   /* path, made if missing, for appending */
 	SLOT_CGROUP,   /* a detached copy of the container's cgroup directory, by hierarchy */
 };
 
@@ -76,6 +77,9 @@ struct plan {
 	bool has_oom_score_adj;
 	int32_t oom_score_adj;
 	bool terminal;
+	bool host_turn;        /* init waits for the host half: hooks */
+	bool hooks_unbounded;  /* one of init's hooks has no timeout */
+	uint64_t hook_seconds; /* else the time that they may take */
 	struct err *warnings;
 	size_t n_warnings;
 	const struct plan_block *block;
@@ -107,6 +111,7 @@ struct builder {
 	/* Ids with which files are made while setting up, and whether setgroups works. */
 	uint32_t setup_uid, setup_gid;
 	bool setgroups;
+	plan_slot hook_output, hook_errors; /* of run.oci.hooks.{stdout,stderr} */
 	struct err *e;
 };
 
@@ -134,6 +139,12 @@ int plan_masks(struct builder *b);
 
 /* build-device.c: devices and links in /dev. */
 int plan_devices(struct builder *b);
+
+/* build-hooks.c: hooks of init; whether some run before the pivot, which then must see the
+ * container's mounts where the bundle says. */
+bool plan_hooks_see_rootfs(const struct builder *b);
+int plan_create_hooks(struct builder *b);
+int plan_start_hooks(struct builder *b);
 
 /* build-process.c: everything of "process", in two parts around the exec's clone. */
 int plan_process(struct builder *b, struct plan_array *ret_argv, struct plan_array *ret_envp);

@@ -46,6 +46,8 @@ typedef int32_t plan_slot;
 	X(MASK, mask, "mask", "hide a path")                                                       \
 	X(READONLY, path, "readonly", "make a path read-only")                                     \
 	X(SET_READONLY, path, "set-readonly", "make the mount at a path read-only")                \
+	X(HOST_TURN, none, "host-turn", "let the host half run its hooks, and wait for it")        \
+	X(HOOK, hook, "hook", "run a hook in the container's namespaces")                          \
 	X(PIVOT, none, "pivot", "make the root filesystem the root")                               \
 	X(ROOT_PROPAGATION, propagation, "root-propagation", "set the propagation of the root")    \
 	X(SYSCTL, sysctl, "sysctl", "set a kernel parameter of a namespace")                       \
@@ -129,7 +131,8 @@ struct plan_propagation {
 struct plan_rootfs {
 	plan_slot slot;
 	plan_str source; /* absolute path on the host */
-	plan_str attach; /* "/": it covers the old root until the pivot */
+	plan_str attach; /* "/": it covers the old root until the pivot. With hooks its own path */
+	plan_str otherwise; /* where attach cannot be searched; 0: nowhere */
 };
 
 struct plan_mount_attr {
@@ -207,6 +210,25 @@ struct plan_console {
 	uint32_t uid, gid;      /* owner of the terminal */
 };
 
+/* Which state document a hook reads: they come with HOST_DONE, in this order. */
+enum plan_hook_state {
+	PLAN_HOOK_CREATING, /* createContainer */
+	PLAN_HOOK_CREATED,  /* startContainer */
+	PLAN_HOOK_STATES,
+};
+
+struct plan_hook {
+	plan_str kind; /* "createContainer" */
+	uint32_t index;
+	plan_str path;
+	struct plan_array argv; /* as plan_block.argv */
+	struct plan_array envp; /* as plan_block.envp; none: the container's process's */
+	uint32_t timeout;       /* seconds; 0: none */
+	uint32_t state;         /* enum plan_hook_state */
+	uint32_t in_rootfs;     /* started there; else where the process will be */
+	plan_slot output, errors;
+};
+
 struct plan_sysctl {
 	plan_str fstype; /* "proc": written through an instance of our own */
 	plan_str path;   /* in it, "sys/net/ipv4/ip_forward" */
@@ -265,8 +287,9 @@ struct plan_program {
 };
 
 struct plan_descriptors {
-	uint32_t keep;      /* descriptors below 3 + keep stay open */
-	plan_slot listener; /* of START: needed until then */
+	uint32_t keep;            /* descriptors below 3 + keep stay open */
+	plan_slot listener;       /* of START: needed until then */
+	plan_slot output, errors; /* of HOOK */
 };
 
 /* --- the block ------------------------------------------------------------------------------- */
@@ -304,6 +327,8 @@ struct plan_page {
 	X(INIT_PID, INIT, "bridge: init's pid and pidfd; the bridge ends")                         \
 	X(MAP_IDS, INIT, "please write the id maps")                                               \
 	X(IDS_MAPPED, HOST, "done")                                                                \
+	X(HOST_TURN, INIT, "mounts are there: run hooks, move devices")                            \
+	X(HOST_DONE, HOST, "done; with the states that hooks read, as descriptors")                \
 	X(CONSOLE, INIT, "the master of the container's terminal")                                 \
 	X(READY, INIT, "everything is set up")                                                     \
 	X(GO, HOST, "the host half is done too: go on")                                            \

@@ -41,6 +41,7 @@ FIELDS(rootfs) = {
 	FIELD(rootfs, source, STRING),
 	FIELD(rootfs, slot, SLOT),
 	FIELD(rootfs, attach, STRING),
+	FIELD(rootfs, otherwise, STRING),
 	END,
 };
 FIELDS(mount) = {
@@ -76,6 +77,13 @@ FIELDS(mask) = {
 	FIELD(mask, null, STRING),
 	FIELD(mask, fstype, STRING),
 	END,
+};
+FIELDS(hook) = {
+	FIELD(hook, kind, STRING),    FIELD(hook, index, U32),
+	FIELD(hook, path, STRING),    FIELD(hook, argv, POINTERS),
+	FIELD(hook, envp, POINTERS),  FIELD(hook, timeout, U32),
+	FIELD(hook, in_rootfs, BOOL), FIELD(hook, output, SLOT),
+	FIELD(hook, errors, SLOT),    END,
 };
 FIELDS(sysctl) = {
 	FIELD(sysctl, path, STRING),
@@ -115,6 +123,8 @@ FIELDS(program) = {
 FIELDS(descriptors) = {
 	FIELD(descriptors, keep, U32),
 	FIELD(descriptors, listener, SLOT),
+	FIELD(descriptors, output, SLOT),
+	FIELD(descriptors, errors, SLOT),
 	END,
 };
 

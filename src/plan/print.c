@@ -159,7 +159,10 @@ static void words_array(struct words *w, const struct plan_block *k, enum print_
 		const struct plan_option *o = (const struct plan_option *)items + n;
 		const struct plan_symlink *l = (const struct plan_symlink *)items + n;
 
-		if (kind == PRINT_STRINGS)
+		if (kind == PRINT_POINTERS) {
+			if (((const uint64_t *)items)[n] != 0)
+				add_word(w, "%s", (const char *)k + ((const uint64_t *)items)[n]);
+		} else if (kind == PRINT_STRINGS)
 			add_word(w, "%s", string_at(k, ((const plan_str *)items)[n]));
 		else if (kind == PRINT_U32S)
 			add_word(w, "%u", ((const uint32_t *)items)[n]);
@@ -250,6 +253,7 @@ static void field_words(struct words *w, const struct plan_block *k, const struc
 		words_flags(w, f->kind, *(const uint64_t *)at);
 		break;
 	case PRINT_STRINGS:
+	case PRINT_POINTERS:
 	case PRINT_U32S:
 	case PRINT_OPTIONS:
 	case PRINT_DEVICES:
@@ -299,7 +303,7 @@ static const char *slot_kind_name(enum plan_slot_kind kind)
 {
 	static const char *const names[] = {
 		[SLOT_TREE] = "tree",         [SLOT_FILE] = "file",     [SLOT_TARGET] = "target",
-		[SLOT_LISTENER] = "listener", [SLOT_CGROUP] = "cgroup",
+		[SLOT_LISTENER] = "listener", [SLOT_CGROUP] = "cgroup", [SLOT_APPEND] = "append",
 	};
 
 	return names[kind];

@@ -10,14 +10,10 @@ import pytest
 import harness
 from harness import ANY
 
-HOOK = {"path": "/bin/true"}
-
 # What is not implemented must be refused, naming the key: where in the configuration, the value.
 UNSUPPORTED = {
     "linux.seccomp": {"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64"],
                       "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}]},
-    "hooks.prestart": [HOOK], "hooks.createRuntime": [HOOK], "hooks.createContainer": [HOOK],
-    "hooks.startContainer": [HOOK], "hooks.poststart": [HOOK], "hooks.poststop": [HOOK],
     "linux.resources.memory.limit": 1 << 28, "linux.resources.memory.swap": 1 << 29,
     "linux.resources.memory.reservation": 1 << 27,
     "linux.resources.cpu.shares": 512, "linux.resources.cpu.quota": 50000,
@@ -145,7 +141,6 @@ def test_features(runtime):
 def test_features_claims_nothing_untrue(runtime):
     """What is refused is not advertised."""
     document = runtime("features", stdout=ANY).json()
-    assert not document.get("hooks")
     assert not document["linux"].get("seccomp", {}).get("enabled")
     assert not document["linux"].get("mountExtensions", {}).get("idmap", {}).get("enabled")
     assert not document["linux"]["cgroup"].get("systemd")

@@ -320,6 +320,22 @@ def test_run_deletes(runtime, bundle):
     runtime("state", id, error=MISSING)
 
 
+def test_run_is_running_when_its_program_runs(runtime, bundle):
+    """A program that has written something is in a container whose state says so."""
+    bundle.probe("print", "up", "line").save()
+    seen = []
+    for _ in range(60):
+        out, id = harness.Capture("out"), runtime.new_id()
+        process = runtime.popen("run", "-b", bundle.path, id, stdout=out.fd, stdin=-1)
+        harness.poll_until(lambda: out.text() == "up\n", "the process is up")
+        state = runtime("state", id, stdout=harness.ANY).json()
+        process.stdin.close()
+        assert process.wait(harness.TIMEOUT) == 0
+        out.close()
+        seen.append((state["status"], state["pid"] > 0))
+    assert set(seen) == {("running", True)}
+
+
 def test_run_passes_signals_on(runtime, bundle):
     """Whoever kills the runtime of an attached container means the container."""
     bundle.probe("catch", 15, "print", "up", "sleep", "exit", 8).save()

@@ -103,13 +103,14 @@ def test_capabilities_before_the_first_mount(runtime, bundle, world, fault_progr
 
 
 def find_init(parent):
-    """The child of the runtime that is in another user namespace: (pid, its status)."""
-    own = os.readlink("/proc/self/ns/user")
-    for pid, (ppid, _) in leaks.processes().items():
-        if ppid == parent:
-            with open(f"/proc/{pid}/status") as f:
-                return pid, f.read()
-    pytest.fail("there is no init")
+    """The only child of the runtime, once the bridge has gone: (pid, its status)."""
+    def only_child():
+        children = [pid for pid, (ppid, _) in leaks.processes().items() if ppid == parent]
+        return children if len(children) == 1 else None
+
+    pid, = harness.poll_until(only_child, "the runtime has one child")
+    with open(f"/proc/{pid}/status") as f:
+        return pid, f.read()
 
 
 def test_not_dumpable_inside(runtime, bundle, world, fault_program):

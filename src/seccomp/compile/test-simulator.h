@@ -126,7 +126,7 @@ broken:
 }
 
 /* What is known of one word: an interval, and the outcomes of tests of its bits. */
-#define SIM_FACTS 12
+#define SIM_FACTS 64
 struct sim_known {
 	uint32_t first[16], last[16];
 	struct {
@@ -136,12 +136,26 @@ struct sim_known {
 	unsigned n_facts;
 };
 
+struct sim_seen;
+
 struct sim_side {
 	const struct sock_filter *insns;
 	size_t n, pc;
 	uint32_t word, mask; /* what the accumulator holds: words[word] & mask */
 	bool loaded, done, broken;
 	uint32_t verdict;
+	/* By instruction: whether the two programs differ there or anywhere it leads to, and which
+	 * words are loaded there or anywhere it leads to. */
+	const bool *differs_ahead;
+	const uint16_t *loads_ahead;
+	struct sim_seen *seen;
+};
+
+/* Places that were followed to the end without finding a difference: see sim_seen(). */
+#define SIM_SEEN 65536
+struct sim_seen {
+	uint64_t places[SIM_SEEN];
+	uint64_t round; /* other than in all walks before */
 };
 
 /* The bits of @index, from the lowest, at the places of the bits of @places. */
@@ -155,12 +169,29 @@ static inline uint32_t sim_deposit(uint32_t index, uint32_t places)
 	return x;
 }
 
+/* The smallest number from @from on whose bits @fixed are those of @value. Returns whether there is
+ * one: numbers with fixed bits are in the order of their free bits. */
+static inline bool sim_align(uint32_t from, uint32_t fixed, uint32_t value, uint32_t *ret)
+{
+	uint64_t low = 0, end = 1ULL << __builtin_popcount(~fixed), high = end;
+
+	while (low < high) {
+		uint64_t middle = (low + high) / 2;
+
+		if ((sim_deposit((uint32_t)middle, ~fixed) | value) < from)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*ret = sim_deposit((uint32_t)low, ~fixed) | value;
+	return low < end;
+}
+
 /* A value for a word that agrees with all that is known. Returns 1 and *@ret; 0 if there is none;
  * -1 if none was found among very many. */
 static inline int sim_solve(const struct sim_known *known, uint32_t word, uint32_t *ret)
 {
-	uint32_t fixed = 0, value = 0, x;
-	uint64_t low = 0, high;
+	uint32_t fixed = 0, value = 0, x = known->first[word];
 
 	for (unsigned i = 0; i < known->n_facts; i++) {
 		uint32_t mask = known->facts[i].mask;
@@ -172,33 +203,72 @@ static inline int sim_solve(const struct sim_known *known, uint32_t word, uint32
 		fixed |= mask;
 		value |= known->facts[i].value;
 	}
-	/* Numbers with fixed bits are in the order of their free bits. */
-	high = 1ULL << __builtin_popcount(~fixed);
-	while (low < high) {
-		uint64_t middle = (low + high) / 2;
-
-		if ((sim_deposit((uint32_t)middle, ~fixed) | value) < known->first[word])
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (unsigned tries = 0; tries < 100000; tries++, low++) {
+	for (unsigned tries = 0; tries < 100000; tries++) {
 		bool holds = true;
+		uint32_t step = 0;
 
-		if (low >> __builtin_popcount(~fixed))
+		if (!sim_align(x, fixed, value, &x) || x > known->last[word])
 			return 0;
-		x = sim_deposit((uint32_t)low, ~fixed) | value;
-		if (x > known->last[word])
-			return 0;
-		for (unsigned i = 0; i < known->n_facts && holds; i++)
+		for (unsigned i = 0; i < known->n_facts && holds; i++) {
+			uint32_t mask = known->facts[i].mask;
+
 			holds = known->facts[i].word != word || known->facts[i].equal ||
-				(x & known->facts[i].mask) != known->facts[i].value;
+				(x & mask) != known->facts[i].value;
+			/* Where this can change: at its lowest bit that is free. */
+			mask &= ~fixed;
+			if (!holds && mask)
+				step = (x | ((mask & -mask) - 1)) + 1;
+		}
 		if (holds) {
 			*ret = x;
 			return 1;
 		}
+		if (step <= x)
+			return 0;
+		x = step;
 	}
 	return -1;
+}
+
+/* Whether both sides were here before, with the same knowledge of what either still looks at. */
+static inline bool sim_seen(const struct sim_side *x, const struct sim_side *y,
+			    const struct sim_known *known, struct sim_seen *seen)
+{
+	uint32_t used = 1U << x->word | 1U << y->word;
+	uint64_t h = seen->round, *place;
+	const uint64_t sides[4] = {(uint64_t)x->pc << 32 | (x->done ? x->verdict : x->mask),
+				   (uint64_t)y->pc << 32 | (y->done ? y->verdict : y->mask),
+				   (uint64_t)x->word << 32 | y->word,
+				   (uint64_t)x->done << 3 | (uint64_t)y->done << 2 |
+					   (uint64_t)x->broken << 1 | y->broken};
+
+	if (!x->done)
+		used |= x->loads_ahead[x->pc];
+	if (!y->done)
+		used |= y->loads_ahead[y->pc];
+	for (unsigned i = 0; i < 4; i++)
+		h = (h ^ sides[i]) * 0x9e3779b97f4a7c15ULL, h ^= h >> 31;
+	for (unsigned w = 0; w < 16; w++) {
+		if (!(used >> w & 1))
+			continue;
+		h = (h ^ ((uint64_t)known->first[w] << 32 | known->last[w])) *
+		    0x9e3779b97f4a7c15ULL;
+		h ^= h >> 31;
+	}
+	for (unsigned i = 0; i < known->n_facts; i++) {
+		if (!(used >> known->facts[i].word & 1))
+			continue;
+		h = (h ^ ((uint64_t)known->facts[i].mask << 32 | known->facts[i].value)) *
+		    0x9e3779b97f4a7c15ULL;
+		h = (h ^ ((uint64_t)known->facts[i].word << 1 | known->facts[i].equal)) *
+		    0x9e3779b97f4a7c15ULL;
+		h ^= h >> 31;
+	}
+	place = &seen->places[h % SIM_SEEN];
+	if (*place == h)
+		return true;
+	*place = h;
+	return false;
 }
 
 /* Two programs side by side. @budget bounds the walk. 0: they are the same; every path that a value
@@ -218,20 +288,82 @@ static inline int sim_branch(struct sim_side x, struct sim_side y, const struct 
 	struct sim_known part = *known;
 	int r = 0;
 
+	if (mask != UINT32_MAX || BPF_OP(f->code) == BPF_JSET) {
+		bool sure = mask == 0 || known->first[w] == known->last[w];
+		uint32_t value = known->first[w] & mask;
+
+		for (unsigned i = 0; i < known->n_facts && !sure; i++) {
+			sure = known->facts[i].word == w && known->facts[i].mask == mask &&
+			       known->facts[i].equal;
+			if (sure)
+				value = known->facts[i].value;
+		}
+		if (sure) {
+			bool holds = BPF_OP(f->code) == BPF_JSET   ? (value & k) != 0
+				     : BPF_OP(f->code) == BPF_JGT ? value > k
+				     : BPF_OP(f->code) == BPF_JGE ? value >= k
+								  : value == k;
+
+			s->pc = holds ? yes : no;
+			return sim_differ(x, y, *known, budget, witness);
+		}
+	}
 	if (mask != UINT32_MAX && (BPF_OP(f->code) == BPF_JGT || BPF_OP(f->code) == BPF_JGE)) {
-		/* No interval, and no fact: value by value, where they are few. */
-		if (known->last[w] - known->first[w] >= 4096)
+		/* No interval, and no fact. The same both ways, whatever the value, is the same. */
+		bool few = known->last[w] - known->first[w] < 4096, some;
+		int both[2];
+		uint32_t least = 0;
+
+		/* What the bits can be is in the order of deposits: from some value on it holds. */
+		some = BPF_OP(f->code) == BPF_JGT && k == UINT32_MAX
+			       ? false
+			       : sim_align(k + (BPF_OP(f->code) == BPF_JGT), ~mask, 0, &least);
+		if (!some || least == 0) {
+			s->pc = some ? yes : no;
+			return sim_differ(x, y, *known, budget, witness);
+		}
+		if (known->n_facts == SIM_FACTS)
 			return -1;
-		for (uint32_t v = known->first[w]; r == 0; v++) {
+		part.facts[part.n_facts].word = w;
+		part.facts[part.n_facts].mask = mask;
+		part.facts[part.n_facts++].equal = true;
+		for (unsigned i = 0; i < 3 && r == 0; i++) {
+			const uint32_t bits[3] = {mask, least, 0};
+
+			part.facts[part.n_facts - 1].value = bits[i];
+			s->pc = i < 2 ? yes : no;
+			r = sim_differ(x, y, part, budget, witness);
+		}
+		if (r == 0 && least == mask) {
+			/* Only one value holds, and its own case is done. */
+			part.facts[part.n_facts - 1].value = mask;
+			part.facts[part.n_facts - 1].equal = false;
+			s->pc = no;
+			return sim_differ(x, y, part, budget, witness);
+		}
+		if (r > 0)
+			return r;
+		part = *known;
+		r = 0;
+		s->pc = yes;
+		both[0] = sim_differ(x, y, *known, budget, witness);
+		s->pc = no;
+		both[1] = sim_differ(x, y, *known, budget, witness);
+		if (both[0] == 0 && both[1] == 0)
+			return 0;
+		/* Else value by value, all where they are few. */
+		for (uint32_t i = 0; i < 4096 && r == 0; i++) {
+			uint32_t v = known->first[w] + (few || i < 2048 ? i : i * 0x100801);
+
+			if (v < known->first[w] || v > known->last[w])
+				continue;
 			part.first[w] = part.last[w] = v;
 			s->pc = (BPF_OP(f->code) == BPF_JGT ? (v & mask) > k : (v & mask) >= k)
 					? yes
 					: no;
 			r = sim_differ(x, y, part, budget, witness);
-			if (v == known->last[w])
-				break;
 		}
-		return r;
+		return r || few ? r : -1;
 	}
 	if (BPF_OP(f->code) == BPF_JSET) {
 		size_t swap = yes;
@@ -267,7 +399,7 @@ static inline int sim_branch(struct sim_side x, struct sim_side y, const struct 
 		s->pc = no;
 		return r ? r : sim_differ(x, y, part, budget, witness);
 	}
-	if (BPF_OP(f->code) == BPF_JEQ) {
+	if (BPF_OP(f->code) == BPF_JEQ || BPF_OP(f->code) == BPF_JSET) {
 		if (k >= known->first[w] && k <= known->last[w]) {
 			part.first[w] = part.last[w] = k;
 			s->pc = yes;
@@ -365,7 +497,13 @@ static inline int sim_differ(struct sim_side x, struct sim_side y, struct sim_kn
 	y_tests = sim_advance(&y, &unknown);
 	if (unknown)
 		return -1;
-	if (x_tests)
+	if (x_tests && y_tests && x.pc == y.pc && x.word == y.word && x.mask == y.mask &&
+	    !x.differs_ahead[x.pc])
+		return 0;
+	if ((x_tests || y_tests) && sim_seen(&x, &y, &known, x.seen))
+		return 0;
+	/* Whoever is behind goes on, so that they meet. */
+	if (x_tests && (!y_tests || x.pc <= y.pc))
 		return sim_branch(x, y, &known, true, budget, witness);
 	if (y_tests)
 		return sim_branch(x, y, &known, false, budget, witness);
