@@ -201,12 +201,12 @@ static int launch(struct creation *c, struct err *e)
 
 /* May init go on by itself when it is ready? Then nobody waits for us: what is left to do happens
  * beside its exec. Not where something must have reached the caller before the program runs, or may
- * still fail, and not with hooks: they have a status to see. */
+ * still fail, and not with hooks, which have a status to see. */
 static bool may_go_ahead(const struct creation *c)
 {
 	return c->loaded.plan.purpose == PURPOSE_RUN && !c->loaded.plan.terminal &&
-	       !c->loaded.plan.host_turn && c->o->pidfd_socket[0] == '\0' &&
-	       c->o->pid_file[0] == '\0';
+	       !c->loaded.plan.host_turn && !c->loaded.plan.schedule.late &&
+	       c->o->pidfd_socket[0] == '\0' && c->o->pid_file[0] == '\0';
 }
 
 /* From the launched process to one that has done its part: terminal and pidfd handed over,

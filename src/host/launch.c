@@ -9,6 +9,7 @@
 #include "host/channel.h"
 #include "host/idmap.h"
 #include "host/proc.h"
+#include "host/schedule.h"
 #include "host/slots.h"
 #include "plan/print.h"
 
@@ -129,6 +130,10 @@ static int settle(struct launch *l, const struct launch_request *q, bool enter, 
 
 	if (q->cgroup && (enter || q->cgroup->ref.n_v1 > 0))
 		r = cgroup_enter(q->cgroup, pid, enter, e);
+	if (r == 0 && q->cgroup && (q->cgroup->unified_fd >= 0 || q->cgroup->ref.n_v1 > 0))
+		r = schedule_cpus(&q->plan->schedule, pid, e);
+	if (r == 0)
+		r = schedule_apply(&q->plan->schedule, pid, false, e);
 	if (r < 0 || !q->plan->has_oom_score_adj)
 		return r;
 	proc_fd = proc_open(e);
@@ -359,7 +364,7 @@ int launch_await_ready(struct launch *l, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return schedule_apply(&l->plan->schedule, l->pid, true, e);
 }
 
 int launch_go(struct launch *l, struct err *e)

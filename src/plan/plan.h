@@ -54,6 +54,8 @@ typedef int32_t plan_slot;
 	X(HOSTNAME, string, "hostname", "set the host name")                                       \
 	X(DOMAINNAME, string, "domainname", "set the NIS domain name")                             \
 	X(LOOPBACK, string, "loopback", "bring the loopback device up")                            \
+	X(PERSONALITY, personality, "personality", "set the execution domain")                     \
+	X(MEMORY_POLICY, memory_policy, "memory-policy", "set the NUMA memory policy")             \
 	X(SESSION, session, "session", "lead a new session, take the terminal")                    \
 	X(RLIMIT, rlimit, "rlimit", "set a resource limit")                                        \
 	X(HOME, home, "home", "take HOME from the container's passwd")                             \
@@ -231,6 +233,15 @@ struct plan_sysctl {
 	plan_str fstype; /* "proc": written through an instance of our own */
 	plan_str path;   /* in it, "sys/net/ipv4/ip_forward" */
 	plan_str value;
+};
+
+struct plan_personality {
+	uint32_t persona; /* PER_* */
+};
+
+struct plan_memory_policy {
+	uint32_t mode;           /* MPOL_*, with its flags */
+	struct plan_array nodes; /* of uint64_t, a bit each */
 };
 
 struct plan_session {

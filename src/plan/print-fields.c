@@ -91,6 +91,12 @@ FIELDS(sysctl) = {
 	FIELD(sysctl, fstype, STRING),
 	END,
 };
+FIELDS(personality) = {FIELD(personality, persona, U32), END};
+FIELDS(memory_policy) = {
+	FIELD(memory_policy, mode, U32),
+	FIELD(memory_policy, nodes, BITS),
+	END,
+};
 FIELDS(session) = {FIELD(session, terminal, BOOL), END};
 FIELDS(home) = {
 	FIELD(home, passwd, STRING), FIELD(home, uid, U32),         FIELD(home, env_slot, U32),
