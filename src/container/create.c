@@ -204,9 +204,10 @@ static int launch(struct creation *c, struct err *e)
  * still fail, and not with hooks, which have a status to see. */
 static bool may_go_ahead(const struct creation *c)
 {
-	return c->loaded.plan.purpose == PURPOSE_RUN && !c->loaded.plan.terminal &&
-	       !c->loaded.plan.host_turn && !c->loaded.plan.schedule.late &&
-	       c->o->pidfd_socket[0] == '\0' && c->o->pid_file[0] == '\0';
+	const struct plan *p = &c->loaded.plan;
+
+	return p->purpose == PURPOSE_RUN && !p->terminal && !p->host_turn && !p->time_offsets &&
+	       !p->schedule.late && c->o->pidfd_socket[0] == '\0' && c->o->pid_file[0] == '\0';
 }
 
 /* From the launched process to one that has done its part: terminal and pidfd handed over,

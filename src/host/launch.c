@@ -297,10 +297,33 @@ static int answer_turn(struct launch *l, struct err *e)
 	return r;
 }
 
+/* Write the offsets of clocks; from here, because a process that is not dumpable may not open its
+ * own file when it is root only in its user namespace. */
+static int answer_offsets(struct launch *l, struct err *e)
+{
+	_cleanup_close_ int proc_fd = -EBADF;
+	int r;
+
+	if (!l->wants_offsets || l->pid == 0)
+		return 0;
+	l->wants_offsets = false;
+	proc_fd = proc_open(e);
+	if (proc_fd < 0)
+		return proc_fd;
+	r = proc_write_pid(proc_fd, l->pid, "timens_offsets", l->plan->time_offsets);
+	if (r < 0) {
+		(void)err_sys(e, ERR_NAMESPACE, r, "write the offsets of clocks");
+		return err_where(e, "linux.timeOffsets");
+	}
+	return channel_send(l->sync_fd, PLAN_MSG_OFFSETS_SET, e);
+}
+
 static int answer(struct launch *l, struct err *e)
 {
 	int r = answer_ids(l, e);
 
+	if (r == 0)
+		r = answer_offsets(l, e);
 	return r < 0 ? r : answer_turn(l, e);
 }
 
@@ -318,6 +341,11 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 		if (!l->plan->idmap.wanted)
 			break;
 		l->wants_ids = true;
+		return answer(l, e);
+	case PLAN_MSG_SET_OFFSETS:
+		if (!l->plan->time_offsets)
+			break;
+		l->wants_offsets = true;
 		return answer(l, e);
 	case PLAN_MSG_HOST_TURN:
 		if (!l->plan->host_turn || !l->turn.run)
@@ -339,6 +367,7 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 	case PLAN_MSG_SETUP:
 	case PLAN_MSG_SLOTS:
 	case PLAN_MSG_IDS_MAPPED:
+	case PLAN_MSG_OFFSETS_SET:
 	case PLAN_MSG_HOST_DONE:
 	case PLAN_MSG_GO:
 	case PLAN_MSG_START:

@@ -160,6 +160,10 @@ int plan_namespaces(struct builder *b)
 {
 	uint64_t create = created(b);
 
+	/* Such a namespace is made by init itself: nobody may have entered it when the offsets are
+	 * written. */
+	if (b->spec->linux_.n_time_offsets > 0)
+		create &= ~(uint64_t)CLONE_NEWTIME;
 	if (!(create & CLONE_NEWNS))
 		return plan_unsupported(b,
 					"linux.namespaces (without a mount namespace of its own)");
@@ -180,6 +184,8 @@ int plan_namespaces(struct builder *b)
 		b->plan->clone_flags = create & ~(uint64_t)CLONE_NEWCGROUP;
 		add_joins(b);
 	}
+	if (b->spec->linux_.n_time_offsets > 0)
+		plan_time_offsets(b);
 	if (create & CLONE_NEWCGROUP)
 		plan_add_UNSHARE(&b->block, "linux.namespaces",
 				 (struct plan_flags){.flags = CLONE_NEWCGROUP});

@@ -90,8 +90,6 @@ static int refuse_linux(struct builder *b)
 		return plan_unsupported(b, "linux.seccomp");
 	if (l->has_intel_rdt)
 		return plan_unsupported(b, "linux.intelRdt");
-	if (l->n_time_offsets > 0)
-		return plan_unsupported(b, "linux.timeOffsets");
 	if (l->n_net_devices > 0)
 		return plan_unsupported(b, "linux.netDevices");
 	return l->mount_label[0] != '\0' ? plan_unsupported(b, "linux.mountLabel") : 0;

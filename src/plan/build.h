@@ -94,6 +94,7 @@ struct plan {
 	bool has_oom_score_adj;
 	int32_t oom_score_adj;
 	struct plan_schedule schedule;
+	const char *time_offsets; /* what is written for the clocks; NULL: nothing */
 	bool terminal;
 	bool host_turn;        /* init waits for the host half: hooks */
 	bool hooks_unbounded;  /* one of init's hooks has no timeout */
@@ -150,6 +151,9 @@ void plan_warn(struct builder *b, const char *where, const char *fmt, ...) _prin
 int plan_namespaces(struct builder *b);
 int plan_namespace_values(struct builder *b);
 int plan_exec_join(struct builder *b);
+
+/* build-time.c: a time namespace with offsets. */
+void plan_time_offsets(struct builder *b);
 
 /* build-mount.c: rootfs, mounts, masks, pivot. */
 int plan_rootfs(struct builder *b);

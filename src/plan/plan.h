@@ -35,6 +35,7 @@ typedef int32_t plan_slot;
 	X(UNSHARE, flags, "unshare", "create namespaces for the calling process")                  \
 	X(CLONE, flags, "clone", "become the container's init in new namespaces")                  \
 	X(AWAIT_IDS, await, "await-ids", "wait until ids are mapped from outside")                 \
+	X(TIME_OFFSETS, time_offsets, "time-offsets", "make a time namespace with other clocks")   \
 	X(BECOME, become, "become", "take ids of the user namespace, keep capabilities")           \
 	X(PROPAGATION, propagation, "propagation", "set the propagation of a mount tree")          \
 	X(ROOTFS, rootfs, "rootfs", "attach the root filesystem as a mount of its own")            \
@@ -203,6 +204,12 @@ struct plan_await {
 	uint32_t dumpable;
 };
 
+struct plan_time_offsets {
+	plan_str path;     /* of our own time namespace for children: entered when the offsets are
+			      written */
+	uint32_t dumpable; /* as for plan_await */
+};
+
 struct plan_console {
 	plan_str ptmx;          /* multiplexer in the container */
 	plan_str console;       /* where the terminal is bound; 0: nowhere (exec) */
@@ -330,6 +337,8 @@ struct plan_page {
 	X(INIT_PID, INIT, "bridge: init's pid and pidfd; the bridge ends")                         \
 	X(MAP_IDS, INIT, "please write the id maps")                                               \
 	X(IDS_MAPPED, HOST, "done")                                                                \
+	X(SET_OFFSETS, INIT, "please write the offsets of clocks")                                 \
+	X(OFFSETS_SET, HOST, "done")                                                               \
 	X(HOST_TURN, INIT, "mounts are there: run hooks, move devices")                            \
 	X(HOST_DONE, HOST, "done; with the states that hooks read, as descriptors")                \
 	X(CONSOLE, INIT, "the master of the container's terminal")                                 \

@@ -27,6 +27,11 @@ FIELDS(rlimit) = {
 };
 FIELDS(join) = {FIELD(join, flags, CLONE_FLAGS), FIELD(join, slot, SLOT), END};
 FIELDS(await) = {FIELD(await, dumpable, BOOL), END};
+FIELDS(time_offsets) = {
+	FIELD(time_offsets, path, STRING),
+	FIELD(time_offsets, dumpable, BOOL),
+	END,
+};
 FIELDS(become) = {
 	FIELD(become, uid, U32),           FIELD(become, gid, U32),
 	FIELD(become, other_uid, U32),     FIELD(become, other_gid, U32),

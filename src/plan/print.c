@@ -388,6 +388,10 @@ static void text_host(struct text *t, const struct plan *p)
 	}
 	if (p->has_oom_score_adj)
 		line(t, "oom     score-adj=%d  # process.oomScoreAdj\n", p->oom_score_adj);
+	for (const char *s = p->time_offsets; s && *s != '\0'; s += strcspn(s, "\n")) {
+		s += *s == '\n';
+		line(t, "clock   %.*s  # linux.timeOffsets\n", (int)strcspn(s, "\n"), s);
+	}
 	text_schedule(t, &p->schedule);
 	for (size_t n = 0; n < p->n_slots; n++) {
 		const struct plan_slot_source *s = &p->slots[n];
@@ -564,6 +568,8 @@ static void json_host(struct json_writer *w, const struct plan *p)
 	}
 	if (p->has_oom_score_adj)
 		json_kv_i64(w, "oomScoreAdj", p->oom_score_adj);
+	if (p->time_offsets)
+		json_kv_string(w, "timeOffsets", p->time_offsets);
 	json_schedule(w, &p->schedule);
 	json_slots(w, p);
 }
