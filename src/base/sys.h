@@ -141,6 +141,14 @@ struct sys_statx {
 	uint64_t spare[13];
 };
 
+#ifndef SYS_lsm_set_self_attr
+#define SYS_lsm_set_self_attr 460 /* 6.8 */
+#endif
+
+struct sys_lsm_ctx {
+	uint64_t id, flags, len, ctx_len; /* then ctx_len bytes */
+};
+
 struct sys_sched_attr {
 	uint32_t size, policy;
 	uint64_t flags;
@@ -631,6 +639,12 @@ static inline int sys_personality(unsigned long persona)
 static inline int sys_set_mempolicy(int mode, const uint64_t *nodes, unsigned long max)
 {
 	return (int)SYS3(set_mempolicy, mode, nodes, max);
+}
+
+static inline int sys_lsm_set_self_attr(unsigned attribute, const struct sys_lsm_ctx *ctx,
+					uint32_t size, uint32_t flags)
+{
+	return (int)SYS4(lsm_set_self_attr, attribute, ctx, size, flags);
 }
 
 static inline int sys_keyctl(int op, unsigned long a, unsigned long b, unsigned long c)

@@ -249,6 +249,7 @@ int plan_process_end(struct builder *b)
 
 	if (r < 0)
 		return r;
+	plan_labels(b);
 	plan_add_SESSION(&b->block, "process.terminal",
 			 (struct plan_session){.terminal = b->process->terminal});
 	plan_add_SIGNALS(&b->block, "",

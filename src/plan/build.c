@@ -71,17 +71,6 @@ void plan_warn(struct builder *b, const char *where, const char *fmt, ...)
 
 /* What the specification has and we do not do yet must be refused, never skipped: a container
  * without a filter or a hook that was asked for is worse than none. */
-static int refuse_process(struct builder *b)
-{
-	const struct spec_process *p = b->process;
-
-	if (p->apparmor_profile[0] != '\0')
-		return plan_unsupported(b, "process.apparmorProfile");
-	if (p->selinux_label[0] != '\0')
-		return plan_unsupported(b, "process.selinuxLabel");
-	return 0;
-}
-
 static int refuse_linux(struct builder *b)
 {
 	const struct spec_linux *l = &b->spec->linux_;
@@ -118,10 +107,8 @@ static int refuse_annotations(struct builder *b)
 
 static int refuse(struct builder *b)
 {
-	int r = refuse_process(b);
+	int r = refuse_linux(b);
 
-	if (r == 0)
-		r = refuse_linux(b);
 	if (r == 0 && b->options->purpose != PURPOSE_EXEC) {
 		if (b->spec->has_vm)
 			return plan_unsupported(b, "vm");

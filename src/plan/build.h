@@ -152,6 +152,11 @@ int plan_namespaces(struct builder *b);
 int plan_namespace_values(struct builder *b);
 int plan_exec_join(struct builder *b);
 
+/* build-lsm.c: labels; first the procfs for old kernels, while it can be reached. */
+void plan_procfs(struct builder *b);
+void plan_keyring_label(struct builder *b);
+void plan_labels(struct builder *b);
+
 /* build-time.c: a time namespace with offsets. */
 void plan_time_offsets(struct builder *b);
 

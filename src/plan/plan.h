@@ -29,6 +29,8 @@ typedef int32_t plan_slot;
  *
  * The order here is only that of the list; the order of execution is the plan's. */
 #define PLAN_STEPS(X)                                                                              \
+	X(PROCFS, path, "procfs", "open the host's procfs for labels")                             \
+	X(LSM, lsm, "lsm", "set a label of a security module")                                     \
 	X(KEYRING, keyring, "keyring", "join a new session keyring")                               \
 	X(RAISE_LIMIT, rlimit, "raise-limit", "raise a hard limit while still privileged")         \
 	X(JOIN, join, "join", "enter an existing namespace")                                       \
@@ -99,6 +101,13 @@ struct plan_string {
 
 struct plan_path {
 	plan_str path; /* in the container */
+};
+
+struct plan_lsm {
+	uint32_t module, attribute; /* LSM_ID_*, LSM_ATTR_* */
+	plan_str name;              /* of the module, for messages */
+	plan_str value;
+	plan_str path; /* in procfs, where the system call is missing */
 };
 
 struct plan_keyring {

@@ -18,6 +18,10 @@ FIELDS(flags) = {FIELD(flags, flags, CLONE_FLAGS), END};
 FIELDS(slot_op) = {FIELD(slot_op, slot, SLOT), END};
 FIELDS(string) = {FIELD(string, value, STRING), END};
 FIELDS(path) = {FIELD(path, path, STRING), END};
+FIELDS(lsm) = {
+	FIELD(lsm, name, STRING), FIELD(lsm, value, STRING),  FIELD(lsm, path, STRING),
+	FIELD(lsm, module, U32),  FIELD(lsm, attribute, U32), END,
+};
 FIELDS(keyring) = {FIELD(keyring, name, STRING), END};
 FIELDS(rlimit) = {
 	FIELD(rlimit, resource, RESOURCE),

@@ -23,7 +23,6 @@ UNSUPPORTED = {
     "linux.resources.rdma": {"mlx5_1": {"hcaHandles": 3}},
     "linux.intelRdt": {"closID": "x"},
     "linux.mountLabel": "system_u:object_r:x:s0",
-    "process.apparmorProfile": "a-profile", "process.selinuxLabel": "system_u:x:y:s0",
 }
 
 
