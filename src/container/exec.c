@@ -8,6 +8,7 @@
 #include "container/live.h"
 #include "container/load.h"
 #include "container/process.h"
+#include "host/schedule.h"
 #include "host/supervise.h"
 
 static int check_status(const struct live *l, const struct exec_options *o, struct err *e)
@@ -91,11 +92,14 @@ static int run(struct execution *x, struct err *e)
 	bool ahead;
 
 	if (r == 0)
+		r = schedule_own_cpus(&x->plan.schedule, e);
+	if (r == 0)
 		r = launch_start(&request, &x->launch, e);
 	if (r < 0)
 		return r;
 	/* Nothing has to reach the caller first: the process need not wait for us. */
-	ahead = !x->plan.terminal && x->o->pidfd_socket[0] == '\0' && x->o->pid_file[0] == '\0';
+	ahead = !x->plan.terminal && !x->plan.schedule.late && x->o->pidfd_socket[0] == '\0' &&
+		x->o->pid_file[0] == '\0';
 	if (ahead)
 		r = launch_go_ahead(&x->launch, e);
 	if (r == 0)

@@ -9,6 +9,7 @@
 #include "host/channel.h"
 #include "host/idmap.h"
 #include "host/proc.h"
+#include "host/schedule.h"
 #include "host/slots.h"
 #include "plan/print.h"
 
@@ -129,6 +130,10 @@ static int settle(struct launch *l, const struct launch_request *q, bool enter, 
 
 	if (q->cgroup && (enter || q->cgroup->ref.n_v1 > 0))
 		r = cgroup_enter(q->cgroup, pid, enter, e);
+	if (r == 0 && q->cgroup && (q->cgroup->unified_fd >= 0 || q->cgroup->ref.n_v1 > 0))
+		r = schedule_cpus(&q->plan->schedule, pid, e);
+	if (r == 0)
+		r = schedule_apply(&q->plan->schedule, pid, false, e);
 	if (r < 0 || !q->plan->has_oom_score_adj)
 		return r;
 	proc_fd = proc_open(e);
@@ -298,10 +303,33 @@ static int answer_turn(struct launch *l, struct err *e)
 	return r;
 }
 
+/* Write the offsets of clocks; from here, because a process that is not dumpable may not open its
+ * own file when it is root only in its user namespace. */
+static int answer_offsets(struct launch *l, struct err *e)
+{
+	_cleanup_close_ int proc_fd = -EBADF;
+	int r;
+
+	if (!l->wants_offsets || l->pid == 0)
+		return 0;
+	l->wants_offsets = false;
+	proc_fd = proc_open(e);
+	if (proc_fd < 0)
+		return proc_fd;
+	r = proc_write_pid(proc_fd, l->pid, "timens_offsets", l->plan->time_offsets);
+	if (r < 0) {
+		(void)err_sys(e, ERR_NAMESPACE, r, "write the offsets of clocks");
+		return err_where(e, "linux.timeOffsets");
+	}
+	return channel_send(l->sync_fd, PLAN_MSG_OFFSETS_SET, e);
+}
+
 static int answer(struct launch *l, struct err *e)
 {
 	int r = answer_ids(l, e);
 
+	if (r == 0)
+		r = answer_offsets(l, e);
 	return r < 0 ? r : answer_turn(l, e);
 }
 
@@ -319,6 +347,11 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 		if (!l->plan->idmap.wanted)
 			break;
 		l->wants_ids = true;
+		return answer(l, e);
+	case PLAN_MSG_SET_OFFSETS:
+		if (!l->plan->time_offsets)
+			break;
+		l->wants_offsets = true;
 		return answer(l, e);
 	case PLAN_MSG_HOST_TURN:
 		if (!l->plan->host_turn || !l->turn.run)
@@ -340,6 +373,7 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 	case PLAN_MSG_SETUP:
 	case PLAN_MSG_SLOTS:
 	case PLAN_MSG_IDS_MAPPED:
+	case PLAN_MSG_OFFSETS_SET:
 	case PLAN_MSG_HOST_DONE:
 	case PLAN_MSG_GO:
 	case PLAN_MSG_WAITING:
@@ -381,7 +415,7 @@ int launch_await_ready(struct launch *l, struct err *e)
 
 	while ((!l->is_ready || l->pid == 0) && r == 0)
 		r = take_message(l, e);
-	return r;
+	return r < 0 ? r : schedule_apply(&l->plan->schedule, l->pid, true, e);
 }
 
 int launch_go(struct launch *l, struct err *e)

@@ -40,7 +40,7 @@ struct launch {
 	volatile struct plan_page *page;
 	/* The bridge and its child speak over one channel, in any order: what the child said before
 	 * the bridge told who it is waits here. */
-	bool wants_ids, wants_turn, is_ready;
+	bool wants_ids, wants_offsets, wants_turn, is_ready;
 	struct launch_turn turn;
 	bool has_ids;    /* they are mapped */
 	bool go_follows; /* GO goes out with the answer about ids */

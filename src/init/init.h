@@ -26,6 +26,7 @@ struct init {
 	int empty_fd;    /* the shared empty file system of masked directories, once attached */
 	int null_fd;     /* the verified null device */
 	int state_fds[PLAN_HOOK_STATES]; /* what hooks read on stdin */
+	int host_proc_fd;                /* the host's, verified; for labels */
 	int proc_fd;                     /* our own proc instance for kernel parameters */
 	bool cwd_done;                   /* the working directory is entered */
 	const char *program;             /* what EXEC executes */

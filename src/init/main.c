@@ -106,6 +106,7 @@ int main(int argc, char **argv)
 		.terminal_fd = -EBADF,
 		.empty_fd = -EBADF,
 		.null_fd = -EBADF,
+		.host_proc_fd = -EBADF,
 		.proc_fd = -EBADF,
 		.state_fds = {-EBADF, -EBADF},
 	};

@@ -160,6 +160,10 @@ int plan_namespaces(struct builder *b)
 {
 	uint64_t create = created(b);
 
+	/* Such a namespace is made by init itself: nobody may have entered it when the offsets are
+	 * written. */
+	if (b->spec->linux_.n_time_offsets > 0)
+		create &= ~(uint64_t)CLONE_NEWTIME;
 	if (!(create & CLONE_NEWNS))
 		return plan_unsupported(b,
 					"linux.namespaces (without a mount namespace of its own)");
@@ -172,6 +176,7 @@ int plan_namespaces(struct builder *b)
 	for (enum ns_type type = 0; type < NS_MAX; type++)
 		if (spec_namespace_find(b->spec, type))
 			b->plan->namespaces |= ns_clone_flag(type);
+	plan_procfs(b);
 	if (b->new_user_ns || b->joined_user_ns || joins(b, NS_PID)) {
 		b->plan->shape = SHAPE_BRIDGE;
 		plan_bridge(b, create);
@@ -180,9 +185,13 @@ int plan_namespaces(struct builder *b)
 		b->plan->clone_flags = create & ~(uint64_t)CLONE_NEWCGROUP;
 		add_joins(b);
 	}
+	if (b->spec->linux_.n_time_offsets > 0)
+		plan_time_offsets(b);
 	if (create & CLONE_NEWCGROUP)
 		plan_add_UNSHARE(&b->block, "linux.namespaces",
 				 (struct plan_flags){.flags = CLONE_NEWCGROUP});
+	if (!b->options->no_new_keyring)
+		plan_keyring_label(b);
 	if (!b->options->no_new_keyring)
 		plan_add_KEYRING(
 			&b->block, "",
@@ -246,6 +255,7 @@ int plan_exec_join(struct builder *b)
 				 maps_only_self(&b->spec->linux_.uid_mappings, b->facts->euid) &&
 				 maps_only_self(&b->spec->linux_.gid_mappings, b->facts->egid));
 	}
+	plan_procfs(b);
 	plan_add_JOIN(&b->block, "", (struct plan_join){.flags = ns, .slot = slot});
 	if (user)
 		plan_add_BECOME(&b->block, "",

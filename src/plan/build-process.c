@@ -247,8 +247,11 @@ int plan_process(struct builder *b, struct plan_array *ret_argv, struct plan_arr
 int plan_process_end(struct builder *b)
 {
 	plan_slot listener = PLAN_NO_SLOT;
-	int r;
+	int r = plan_machine(b);
 
+	if (r < 0)
+		return r;
+	plan_labels(b);
 	plan_add_SESSION(&b->block, "process.terminal",
 			 (struct plan_session){.terminal = b->process->terminal});
 	plan_add_SIGNALS(&b->block, "",

@@ -71,23 +71,6 @@ void plan_warn(struct builder *b, const char *where, const char *fmt, ...)
 
 /* What the specification has and we do not do yet must be refused, never skipped: a container
  * without a filter or a hook that was asked for is worse than none. */
-static int refuse_process(struct builder *b)
-{
-	const struct spec_process *p = b->process;
-
-	if (p->apparmor_profile[0] != '\0')
-		return plan_unsupported(b, "process.apparmorProfile");
-	if (p->selinux_label[0] != '\0')
-		return plan_unsupported(b, "process.selinuxLabel");
-	if (p->has_scheduler)
-		return plan_unsupported(b, "process.scheduler");
-	if (p->has_io_priority)
-		return plan_unsupported(b, "process.ioPriority");
-	if (p->has_exec_cpu_affinity)
-		return plan_unsupported(b, "process.execCPUAffinity");
-	return 0;
-}
-
 static int refuse_linux(struct builder *b)
 {
 	const struct spec_linux *l = &b->spec->linux_;
@@ -96,12 +79,6 @@ static int refuse_linux(struct builder *b)
 		return plan_unsupported(b, "linux.seccomp");
 	if (l->has_intel_rdt)
 		return plan_unsupported(b, "linux.intelRdt");
-	if (l->has_memory_policy)
-		return plan_unsupported(b, "linux.memoryPolicy");
-	if (l->has_personality)
-		return plan_unsupported(b, "linux.personality");
-	if (l->n_time_offsets > 0)
-		return plan_unsupported(b, "linux.timeOffsets");
 	if (l->n_net_devices > 0)
 		return plan_unsupported(b, "linux.netDevices");
 	return l->mount_label[0] != '\0' ? plan_unsupported(b, "linux.mountLabel") : 0;
@@ -130,10 +107,8 @@ static int refuse_annotations(struct builder *b)
 
 static int refuse(struct builder *b)
 {
-	int r = refuse_process(b);
+	int r = refuse_linux(b);
 
-	if (r == 0)
-		r = refuse_linux(b);
 	if (r == 0 && b->options->purpose != PURPOSE_EXEC) {
 		if (b->spec->has_vm)
 			return plan_unsupported(b, "vm");
@@ -186,6 +161,8 @@ int plan_build(struct arena *a, const struct spec *spec, const struct facts *fac
 		return plan_unsupported(&b, "--no-pivot");
 	r = refuse(&b);
 	if (r == 0)
+		r = plan_schedule(&b);
+	if (r == 0)
 		r = plan_cgroup_build(a, spec, facts, o->manager, o->id, &ret->cgroup, e);
 	if (r == 0)
 		r = plan_namespaces(&b);
@@ -222,6 +199,8 @@ int plan_build_exec(struct arena *a, const struct spec *spec, const struct spec_
 
 	builder_init(&b, a, spec, process, facts, o, ret, e);
 	r = refuse(&b);
+	if (r == 0)
+		r = plan_schedule(&b);
 	if (r == 0)
 		r = plan_exec_join(&b);
 	if (r < 0)

@@ -64,6 +64,23 @@ struct plan_idmap {
 	struct spec_id_mappings uid, gid;
 };
 
+#define PLAN_CPUS_MAX 16384
+
+/* What the host half sets for the process. */
+struct plan_schedule {
+	bool has_scheduler, has_io_priority;
+	bool late; /* the policy is not inherited: set when init is ready */
+	uint32_t policy, priority;
+	uint64_t flags;
+	int32_t nice;
+	uint64_t runtime, deadline, period; /* ns */
+	uint32_t io_priority;               /* as ioprio_set(2) takes it */
+	bool all_cpus;                      /* undo the caller's limits, in the cgroup */
+	/* exec: bits, 64 a word; of the runtime on its way, and of the process. */
+	const uint64_t *initial_cpus, *final_cpus;
+	size_t n_initial_cpus, n_final_cpus;
+};
+
 struct plan {
 	enum plan_purpose purpose;
 	const char *id, *rootfs;
@@ -76,6 +93,8 @@ struct plan {
 	struct plan_cgroup cgroup;
 	bool has_oom_score_adj;
 	int32_t oom_score_adj;
+	struct plan_schedule schedule;
+	const char *time_offsets; /* what is written for the clocks; NULL: nothing */
 	bool terminal;
 	bool host_turn;        /* init waits for the host half: hooks */
 	bool hooks_unbounded;  /* one of init's hooks has no timeout */
@@ -132,6 +151,14 @@ int plan_namespaces(struct builder *b);
 int plan_namespace_values(struct builder *b);
 int plan_exec_join(struct builder *b);
 
+/* build-lsm.c: labels; first the procfs for old kernels, while it can be reached. */
+void plan_procfs(struct builder *b);
+void plan_keyring_label(struct builder *b);
+void plan_labels(struct builder *b);
+
+/* build-time.c: a time namespace with offsets. */
+void plan_time_offsets(struct builder *b);
+
 /* build-mount.c: rootfs, mounts, masks, pivot. */
 int plan_rootfs(struct builder *b);
 int plan_mounts(struct builder *b);
@@ -145,6 +172,12 @@ int plan_devices(struct builder *b);
 bool plan_hooks_see_rootfs(const struct builder *b);
 int plan_create_hooks(struct builder *b);
 int plan_start_hooks(struct builder *b);
+
+/* build-sched.c: what the host half sets for the process; and init's steps of that kind. */
+int plan_schedule(struct builder *b);
+int plan_machine(struct builder *b);
+/* "0-3,7" into @bits, of which there are @max (a multiple of 64). Returns 0 or -EINVAL. */
+int plan_parse_list(const char *text, uint64_t *bits, size_t max) _must_check_;
 
 /* build-process.c: everything of "process", in two parts around the exec's clone. */
 int plan_process(struct builder *b, struct plan_array *ret_argv, struct plan_array *ret_envp);

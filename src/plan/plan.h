@@ -29,12 +29,15 @@ typedef int32_t plan_slot;
  *
  * The order here is only that of the list; the order of execution is the plan's. */
 #define PLAN_STEPS(X)                                                                              \
+	X(PROCFS, path, "procfs", "open the host's procfs for labels")                             \
+	X(LSM, lsm, "lsm", "set a label of a security module")                                     \
 	X(KEYRING, keyring, "keyring", "join a new session keyring")                               \
 	X(RAISE_LIMIT, rlimit, "raise-limit", "raise a hard limit while still privileged")         \
 	X(JOIN, join, "join", "enter an existing namespace")                                       \
 	X(UNSHARE, flags, "unshare", "create namespaces for the calling process")                  \
 	X(CLONE, flags, "clone", "become the container's init in new namespaces")                  \
 	X(AWAIT_IDS, await, "await-ids", "wait until ids are mapped from outside")                 \
+	X(TIME_OFFSETS, time_offsets, "time-offsets", "make a time namespace with other clocks")   \
 	X(BECOME, become, "become", "take ids of the user namespace, keep capabilities")           \
 	X(PROPAGATION, propagation, "propagation", "set the propagation of a mount tree")          \
 	X(ROOTFS, rootfs, "rootfs", "attach the root filesystem as a mount of its own")            \
@@ -54,6 +57,8 @@ typedef int32_t plan_slot;
 	X(HOSTNAME, string, "hostname", "set the host name")                                       \
 	X(DOMAINNAME, string, "domainname", "set the NIS domain name")                             \
 	X(LOOPBACK, string, "loopback", "bring the loopback device up")                            \
+	X(PERSONALITY, personality, "personality", "set the execution domain")                     \
+	X(MEMORY_POLICY, memory_policy, "memory-policy", "set the NUMA memory policy")             \
 	X(SESSION, session, "session", "lead a new session, take the terminal")                    \
 	X(RLIMIT, rlimit, "rlimit", "set a resource limit")                                        \
 	X(HOME, home, "home", "take HOME from the container's passwd")                             \
@@ -96,6 +101,13 @@ struct plan_string {
 
 struct plan_path {
 	plan_str path; /* in the container */
+};
+
+struct plan_lsm {
+	uint32_t module, attribute; /* LSM_ID_*, LSM_ATTR_* */
+	plan_str name;              /* of the module, for messages */
+	plan_str value;
+	plan_str path; /* in procfs, where the system call is missing */
 };
 
 struct plan_keyring {
@@ -203,6 +215,12 @@ struct plan_await {
 	uint32_t dumpable;
 };
 
+struct plan_time_offsets {
+	plan_str path;     /* of our own time namespace for children: entered when the offsets are
+			      written */
+	uint32_t dumpable; /* as for plan_await */
+};
+
 struct plan_console {
 	plan_str ptmx;          /* multiplexer in the container */
 	plan_str console;       /* where the terminal is bound; 0: nowhere (exec) */
@@ -233,6 +251,15 @@ struct plan_sysctl {
 	plan_str fstype; /* "proc": written through an instance of our own */
 	plan_str path;   /* in it, "sys/net/ipv4/ip_forward" */
 	plan_str value;
+};
+
+struct plan_personality {
+	uint32_t persona; /* PER_* */
+};
+
+struct plan_memory_policy {
+	uint32_t mode;           /* MPOL_*, with its flags */
+	struct plan_array nodes; /* of uint64_t, a bit each */
 };
 
 struct plan_session {
@@ -327,6 +354,8 @@ struct plan_page {
 	X(INIT_PID, INIT, "bridge: init's pid and pidfd; the bridge ends")                         \
 	X(MAP_IDS, INIT, "please write the id maps")                                               \
 	X(IDS_MAPPED, HOST, "done")                                                                \
+	X(SET_OFFSETS, INIT, "please write the offsets of clocks")                                 \
+	X(OFFSETS_SET, HOST, "done")                                                               \
 	X(HOST_TURN, INIT, "mounts are there: run hooks, move devices")                            \
 	X(HOST_DONE, HOST, "done; with the states that hooks read, as descriptors")                \
 	X(CONSOLE, INIT, "the master of the container's terminal")                                 \

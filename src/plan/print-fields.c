@@ -18,6 +18,10 @@ FIELDS(flags) = {FIELD(flags, flags, CLONE_FLAGS), END};
 FIELDS(slot_op) = {FIELD(slot_op, slot, SLOT), END};
 FIELDS(string) = {FIELD(string, value, STRING), END};
 FIELDS(path) = {FIELD(path, path, STRING), END};
+FIELDS(lsm) = {
+	FIELD(lsm, name, STRING), FIELD(lsm, value, STRING),  FIELD(lsm, path, STRING),
+	FIELD(lsm, module, U32),  FIELD(lsm, attribute, U32), END,
+};
 FIELDS(keyring) = {FIELD(keyring, name, STRING), END};
 FIELDS(rlimit) = {
 	FIELD(rlimit, resource, RESOURCE),
@@ -27,6 +31,11 @@ FIELDS(rlimit) = {
 };
 FIELDS(join) = {FIELD(join, flags, CLONE_FLAGS), FIELD(join, slot, SLOT), END};
 FIELDS(await) = {FIELD(await, dumpable, BOOL), END};
+FIELDS(time_offsets) = {
+	FIELD(time_offsets, path, STRING),
+	FIELD(time_offsets, dumpable, BOOL),
+	END,
+};
 FIELDS(become) = {
 	FIELD(become, uid, U32),           FIELD(become, gid, U32),
 	FIELD(become, other_uid, U32),     FIELD(become, other_gid, U32),
@@ -89,6 +98,12 @@ FIELDS(sysctl) = {
 	FIELD(sysctl, path, STRING),
 	FIELD(sysctl, value, STRING),
 	FIELD(sysctl, fstype, STRING),
+	END,
+};
+FIELDS(personality) = {FIELD(personality, persona, U32), END};
+FIELDS(memory_policy) = {
+	FIELD(memory_policy, mode, U32),
+	FIELD(memory_policy, nodes, BITS),
 	END,
 };
 FIELDS(session) = {FIELD(session, terminal, BOOL), END};

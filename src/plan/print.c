@@ -159,7 +159,11 @@ static void words_array(struct words *w, const struct plan_block *k, enum print_
 		const struct plan_option *o = (const struct plan_option *)items + n;
 		const struct plan_symlink *l = (const struct plan_symlink *)items + n;
 
-		if (kind == PRINT_POINTERS) {
+		if (kind == PRINT_BITS) {
+			for (unsigned bit = 0; bit < 64; bit++)
+				if (((const uint64_t *)items)[n] >> bit & 1)
+					add_word(w, "%u", n * 64 + bit);
+		} else if (kind == PRINT_POINTERS) {
 			if (((const uint64_t *)items)[n] != 0)
 				add_word(w, "%s", (const char *)k + ((const uint64_t *)items)[n]);
 		} else if (kind == PRINT_STRINGS)
@@ -254,6 +258,7 @@ static void field_words(struct words *w, const struct plan_block *k, const struc
 		break;
 	case PRINT_STRINGS:
 	case PRINT_POINTERS:
+	case PRINT_BITS:
 	case PRINT_U32S:
 	case PRINT_OPTIONS:
 	case PRINT_DEVICES:
@@ -343,6 +348,35 @@ static void text_maps(struct text *t, const char *name, const struct spec_id_map
 		     m->items[n].host_id, m->items[n].size);
 }
 
+static void text_cpus(struct text *t, const char *name, const uint64_t *bits, size_t n)
+{
+	struct words w = {0};
+
+	for (size_t k = 0; k < n * 64; k++)
+		if (bits[k / 64] >> k % 64 & 1)
+			add_word(&w, "%u", (unsigned)k);
+	if (n > 0)
+		line(t, "cpus    %s=%s  # process.execCPUAffinity.%s\n", name, w.text, name);
+}
+
+static void text_schedule(struct text *t, const struct plan_schedule *s)
+{
+	if (s->has_scheduler)
+		line(t,
+		     "sched   policy=%u flags=%llu nice=%d priority=%u runtime=%llu deadline=%llu "
+		     "period=%llu%s  # process.scheduler\n",
+		     s->policy, (unsigned long long)s->flags, s->nice, s->priority,
+		     (unsigned long long)s->runtime, (unsigned long long)s->deadline,
+		     (unsigned long long)s->period, s->late ? " late" : "");
+	if (s->has_io_priority)
+		line(t, "io      class=%u priority=%u  # process.ioPriority\n",
+		     s->io_priority >> 13, s->io_priority & 8191);
+	text_cpus(t, "initial", s->initial_cpus, s->n_initial_cpus);
+	text_cpus(t, "final", s->final_cpus, s->n_final_cpus);
+	if (s->all_cpus && s->n_final_cpus == 0)
+		line(t, "cpus    all\n");
+}
+
 static void text_host(struct text *t, const struct plan *p)
 {
 	struct words w = {0};
@@ -361,6 +395,11 @@ static void text_host(struct text *t, const struct plan *p)
 	}
 	if (p->has_oom_score_adj)
 		line(t, "oom     score-adj=%d  # process.oomScoreAdj\n", p->oom_score_adj);
+	for (const char *s = p->time_offsets; s && *s != '\0'; s += strcspn(s, "\n")) {
+		s += *s == '\n';
+		line(t, "clock   %.*s  # linux.timeOffsets\n", (int)strcspn(s, "\n"), s);
+	}
+	text_schedule(t, &p->schedule);
 	for (size_t n = 0; n < p->n_slots; n++) {
 		const struct plan_slot_source *s = &p->slots[n];
 
@@ -496,6 +535,27 @@ static void json_slots(struct json_writer *w, const struct plan *p)
 	json_array_end(w);
 }
 
+static void json_schedule(struct json_writer *w, const struct plan_schedule *s)
+{
+	if (s->has_scheduler) {
+		json_key(w, "scheduler");
+		json_object_begin(w);
+		json_kv_u64(w, "policy", s->policy);
+		json_kv_u64(w, "flags", s->flags);
+		json_kv_i64(w, "nice", s->nice);
+		json_kv_u64(w, "priority", s->priority);
+		json_kv_u64(w, "runtime", s->runtime);
+		json_kv_u64(w, "deadline", s->deadline);
+		json_kv_u64(w, "period", s->period);
+		json_kv_bool(w, "late", s->late);
+		json_object_end(w);
+	}
+	if (s->has_io_priority)
+		json_kv_u64(w, "ioPriority", s->io_priority);
+	if (s->all_cpus)
+		json_kv_bool(w, "allCpus", true);
+}
+
 static void json_host(struct json_writer *w, const struct plan *p)
 {
 	struct words clone = {0};
@@ -515,6 +575,9 @@ static void json_host(struct json_writer *w, const struct plan *p)
 	}
 	if (p->has_oom_score_adj)
 		json_kv_i64(w, "oomScoreAdj", p->oom_score_adj);
+	if (p->time_offsets)
+		json_kv_string(w, "timeOffsets", p->time_offsets);
+	json_schedule(w, &p->schedule);
 	json_slots(w, p);
 }
 

@@ -30,6 +30,7 @@ enum print_kind {
 	PRINT_LIMIT,       /* uint64_t, ~0 is "unlimited" */
 	PRINT_SIGNALS,     /* uint64_t */
 	PRINT_STRINGS,     /* struct plan_array of plan_str */
+	PRINT_BITS,        /* struct plan_array of uint64_t: the numbers of the bits that are set */
 	PRINT_POINTERS,    /* struct plan_array of uint64_t: offsets of strings, then 0 */
 	PRINT_U32S,        /* struct plan_array of uint32_t */
 	PRINT_OPTIONS,     /* struct plan_array of struct plan_option */

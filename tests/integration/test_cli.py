@@ -23,12 +23,7 @@ UNSUPPORTED = {
     "linux.resources.network.classID": 1,
     "linux.resources.rdma": {"mlx5_1": {"hcaHandles": 3}},
     "linux.intelRdt": {"closID": "x"},
-    "linux.personality": {"domain": "LINUX32"},
     "linux.mountLabel": "system_u:object_r:x:s0",
-    "process.apparmorProfile": "a-profile", "process.selinuxLabel": "system_u:x:y:s0",
-    "process.scheduler": {"policy": "SCHED_BATCH"},
-    "process.ioPriority": {"class": "IOPRIO_CLASS_IDLE"},
-    "process.execCPUAffinity": {"initial": "0"},
 }
 
 
