@@ -6,11 +6,12 @@
 #include "base/str.h"
 #include "base/sys.h"
 
-static int open_tree(const char *path, bool recursive, struct err *e)
+static int open_tree(const char *path, bool recursive, bool nofollow, struct err *e)
 {
 	int fd =
 		sys_open_tree(AT_FDCWD, path,
-			      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
+			      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0) |
+				      (nofollow ? AT_SYMLINK_NOFOLLOW : 0));
 
 	if (fd < 0) {
 		(void)err_sys(e, ERR_MOUNT, fd, "open \"%s\"", path);
@@ -33,7 +34,7 @@ static int open_cgroup(const struct launch_request *q, int hierarchy, struct err
 	const struct cgroup_ref *ref = &q->cgroup->ref;
 	const char *path = hierarchy < 0 ? ref->unified_dir : ref->v1_dirs[hierarchy];
 
-	return open_tree(path, false, e);
+	return open_tree(path, false, false, e);
 }
 
 static int open_slot(const struct launch_request *q, const struct plan_slot_source *s,
@@ -43,7 +44,7 @@ static int open_slot(const struct launch_request *q, const struct plan_slot_sour
 
 	switch (s->kind) {
 	case SLOT_TREE:
-		return open_tree(s->path, s->recursive, e);
+		return open_tree(s->path, s->recursive, s->nofollow, e);
 	case SLOT_FILE:
 		return open_namespace(s->path, e);
 	case SLOT_APPEND:

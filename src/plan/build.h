@@ -52,6 +52,7 @@ struct plan_slot_source {
 	enum plan_slot_kind kind;
 	const char *path;
 	bool recursive;
+	bool nofollow;      /* SLOT_TREE: a symbolic link at path is meant itself */
 	int hierarchy;      /* SLOT_CGROUP: -1 unified, else index into plan->cgroup.v1 */
 	const char *origin; /* configuration path */
 };
@@ -129,6 +130,7 @@ struct builder {
 	bool host_opens; /* the host half opens what init could not reach */
 	/* Ids with which files are made while setting up, and whether setgroups works. */
 	uint32_t setup_uid, setup_gid;
+	unsigned root_mounts; /* on "/" */
 	bool setgroups;
 	plan_slot hook_output, hook_errors; /* of run.oci.hooks.{stdout,stderr} */
 	struct err *e;

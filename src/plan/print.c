@@ -52,8 +52,22 @@ static const struct bit_name attr_names[] = {
 };
 
 static const struct bit_name ms_names[] = {
-	{MS_REC, "rec"},       {MS_PRIVATE, "private"},       {MS_SLAVE, "slave"},
-	{MS_SHARED, "shared"}, {MS_UNBINDABLE, "unbindable"},
+	{MS_REC, "rec"},           {MS_PRIVATE, "private"},       {MS_SLAVE, "slave"},
+	{MS_SHARED, "shared"},     {MS_UNBINDABLE, "unbindable"}, {MS_RDONLY, "ro"},
+	{MS_SYNCHRONOUS, "sync"},  {MS_DIRSYNC, "dirsync"},       {MS_MANDLOCK, "mand"},
+	{MS_LAZYTIME, "lazytime"}, {MS_I_VERSION, "iversion"},    {MS_SILENT, "silent"},
+};
+
+static const struct bit_name target_names[] = {
+	{PLAN_MOUNT_NO_SYMLINKS, "no-symlinks"},
+	{PLAN_MOUNT_RECURSIVE, "recursive"},
+	{PLAN_MOUNT_ROOT, "root"},
+	{PLAN_MOUNT_SOURCE_NOFOLLOW, "source-nofollow"},
+	{PLAN_MOUNT_TARGET_NOFOLLOW, "target-nofollow"},
+	{PLAN_MOUNT_COPY_SYMLINK, "copy-symlink"},
+	{PLAN_MOUNT_COPY_UP, "copy-up"},
+	{PLAN_MOUNT_COPY_MODE, "copy-mode"},
+	{PLAN_MOUNT_COPY_OWNER, "copy-owner"},
 };
 
 static void add_attrs(struct words *w, uint64_t set, uint64_t clear, const char *prefix)
@@ -214,10 +228,8 @@ static void words_u32(struct words *w, const struct plan_block *k, enum print_ki
 		words_mode(w, v);
 	else if (kind == PRINT_RESOURCE)
 		add_word(w, "%s", rlimit_name(v));
-	else if (kind == PRINT_TARGET && (v & PLAN_MOUNT_NO_SYMLINKS))
-		add_word(w, "no-symlinks");
-	if (kind == PRINT_TARGET && (v & PLAN_MOUNT_RECURSIVE))
-		add_word(w, "recursive");
+	else if (kind == PRINT_TARGET)
+		add_bits(w, v, target_names, ARRAY_SIZE(target_names), "");
 }
 
 /* The value of @f as words; empty when there is nothing to say. */
