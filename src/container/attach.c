@@ -42,6 +42,9 @@ int attach_hand_over(struct launch *l, const char *console_socket, const char *p
 	if (l->console_fd >= 0 && console_socket[0] != '\0') {
 		r = console_send(console_socket, l->console_fd, e);
 		l->console_fd = fd_close(l->console_fd);
+	} else if (l->console_fd >= 0) {
+		/* The program may ask for it with its first breath. */
+		console_copy_size(l->console_fd);
 	}
 	if (r == 0 && pidfd_socket[0] != '\0')
 		r = console_send_pidfd(pidfd_socket, l->pidfd, e);

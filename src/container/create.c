@@ -127,12 +127,14 @@ static int work_beside(struct creation *c, struct err *e)
 static int identify(struct creation *c, struct err *e)
 {
 	_cleanup_close_ int proc_fd = proc_open(e);
+	struct proc_identity id = {0};
 	int r;
 
 	if (proc_fd < 0)
 		return proc_fd;
 	c->state.pid = c->launch.pid;
-	r = proc_start_time(proc_fd, c->launch.pid, &c->state.start_time);
+	r = proc_identify(proc_fd, c->launch.pid, &id);
+	c->state.start_time = id.start_time;
 	return r < 0 ? err_sys(e, ERR_INIT_DIED, r, "identify init") : 0;
 }
 
@@ -199,9 +201,9 @@ static int launch(struct creation *c, struct err *e)
 	return work_beside(c, e);
 }
 
-/* May init go on by itself when it is ready? Then nobody waits for us: what is left to do happens
- * beside its exec. Not where something must have reached the caller before the program runs, or may
- * still fail, and not with hooks, which have a status to see. */
+/* May init go on by itself when it is ready? Then nobody waits for us. Not where something must
+ * have reached the caller before the program runs, or may still fail, or init waits for us anyway.
+ */
 static bool may_go_ahead(const struct creation *c)
 {
 	const struct plan *p = &c->loaded.plan;
@@ -210,28 +212,53 @@ static bool may_go_ahead(const struct creation *c)
 	       !p->schedule.late && c->o->pidfd_socket[0] == '\0' && c->o->pid_file[0] == '\0';
 }
 
-/* From the launched process to one that has done its part: terminal and pidfd handed over,
- * recorded, pid file written. */
+/* Write down who init is; then nothing keeps it from going on. */
+static int record_process(struct creation *c, enum state_phase phase, struct err *e)
+{
+	int r = identify(c, e);
+
+	return r < 0 ? r : write_state(c, phase, e);
+}
+
+/* The document says "running" before the program runs; until it does, the lock that we hold and
+ * init's name tell others better (container/live.c). */
+static int go_ahead(struct creation *c, struct err *e)
+{
+	int r = launch_await_init(&c->launch, e);
+
+	if (r == 0)
+		r = record_process(c, PHASE_RUNNING, e);
+	if (r == 0)
+		r = launch_go_ahead(&c->launch, e);
+	return r < 0 ? r : launch_await_ready(&c->launch, e);
+}
+
+/* Every word in its order: init waits until all is handed over and written. */
+static int go_in_turn(struct creation *c, enum state_phase phase, struct err *e)
+{
+	int r = launch_await_ready(&c->launch, e);
+
+	if (r == 0)
+		r = attach_hand_over(&c->launch, c->o->console_socket, c->o->pidfd_socket, e);
+	if (r == 0)
+		r = record_process(c, phase, e);
+	if (r == 0)
+		r = attach_write_pid_file(c->o->pid_file, c->launch.pid, e);
+	return r < 0 ? r : launch_go(&c->launch, e);
+}
+
+/* From the launched process to one that has done its part. */
 static int complete(struct creation *c, struct err *e)
 {
 	enum plan_purpose purpose = c->loaded.plan.purpose;
 	bool start_hooks = c->state.hooks & STATE_HOOK_START_CONTAINER;
 	bool created = purpose == PURPOSE_CREATE || start_hooks;
-	bool ahead = may_go_ahead(c);
-	int r = ahead ? launch_go_ahead(&c->launch, e) : 0;
+	int r;
 
-	if (r == 0)
-		r = launch_await_ready(&c->launch, e);
-	if (r == 0)
-		r = attach_hand_over(&c->launch, c->o->console_socket, c->o->pidfd_socket, e);
-	if (r == 0)
-		r = identify(c, e);
-	if (r == 0)
-		r = write_state(c, created ? PHASE_CREATED : PHASE_RUNNING, e);
-	if (r == 0)
-		r = attach_write_pid_file(c->o->pid_file, c->launch.pid, e);
-	if (r == 0 && !ahead)
-		r = launch_go(&c->launch, e);
+	if (may_go_ahead(c))
+		r = go_ahead(c, e);
+	else
+		r = go_in_turn(c, created ? PHASE_CREATED : PHASE_RUNNING, e);
 	if (r == 0)
 		r = launch_await_release(&c->launch, e);
 	if (r < 0 || purpose == PURPOSE_CREATE)

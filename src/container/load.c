@@ -34,10 +34,15 @@ static const char *absolute(struct arena *a, const char *base, const char *path)
 	return arena_format(a, "%s/%s", str_eq(base, "/") ? "" : base, path);
 }
 
+static const char *config_name(const struct load_options *o)
+{
+	return o->config_file[0] != '\0' ? o->config_file : "config.json";
+}
+
 static int read_config(struct runtime *rt, const struct load_options *o, struct loaded *l,
 		       struct err *e)
 {
-	const char *name = o->config_file[0] != '\0' ? o->config_file : "config.json", *path;
+	const char *name = config_name(o), *path;
 	char *text;
 	int r;
 
@@ -119,8 +124,12 @@ int load(struct runtime *rt, const struct load_options *o, struct loaded *ret, s
 	};
 	int r = read_config(rt, o, ret, e);
 
-	if (r == 0)
+	if (r == 0) {
 		r = load_spec(rt, ret->config, ret->config_len, &ret->spec, e);
+		/* A place in the document names itself; without one the file is the place. */
+		if (r < 0 && e->where[0] == '\0')
+			return err_wrap(e, "%s", config_name(o));
+	}
 	if (r == 0)
 		r = load_facts(rt, &ret->spec, o->facts_file, rt->manager, &ret->facts, e);
 	if (r < 0)

@@ -136,7 +136,7 @@ static int read_strings(struct reader *r, const struct json_value *v, const char
 static int read_namespaces(struct reader *r, const struct json_value *v)
 {
 	const char *names[NS_MAX];
-	size_t n;
+	size_t n = 0;
 	int q = read_strings(r, v, names, NS_MAX, &n);
 
 	for (size_t i = 0; i < n && q == 0; i++) {

@@ -108,10 +108,12 @@ int channel_receive(int fd, struct channel_message *ret, struct err *e)
 	size_t want = sizeof(ret->head);
 	ssize_t n;
 
+	/* An init that ended without reading all we sent leaves ECONNRESET in front of its last
+	 * message; the kernel reports it once. */
 	do
 		n = sys_recvmsg(fd, &h, MSG_CMSG_CLOEXEC);
-	while (n == -EINTR);
-	if (n == 0 || n == -ECONNRESET)
+	while (n == -EINTR || n == -ECONNRESET);
+	if (n == 0)
 		return 0;
 	if (n == -EAGAIN)
 		return err_set(e, ERR_TIMEOUT, -EAGAIN, "init did not answer in time");

@@ -1,6 +1,7 @@
 /* Handing descriptors to engines by their sockets. Runs in the host half. */
 #include "host/console.h"
 
+#include <asm/ioctls.h>
 #include <sys/un.h>
 
 #include "base/fd.h"
@@ -74,4 +75,12 @@ int console_send(const char *path, int master, struct err *e)
 int console_send_pidfd(const char *path, int pidfd, struct err *e)
 {
 	return send_to(path, pidfd, "pidfd", "pidfd", e);
+}
+
+void console_copy_size(int master)
+{
+	uint16_t size[4]; /* struct winsize */
+
+	if (sys_ioctl(0, TIOCGWINSZ, size) == 0)
+		(void)sys_ioctl(master, TIOCSWINSZ, size);
 }

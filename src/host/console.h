@@ -11,3 +11,6 @@ int console_send(const char *path, int master, struct err *e) _must_check_;
 
 /* Send @pidfd to the unix socket at @path in the same way. */
 int console_send_pidfd(const char *path, int pidfd, struct err *e) _must_check_;
+
+/* Give @master the size of the terminal that is our standard input, if it is one. */
+void console_copy_size(int master);

@@ -157,7 +157,7 @@ static unsigned deadline(const struct plan *p)
 static int start(const struct launch_request *q, struct launch *l, int *slots, struct err *e)
 {
 	_cleanup_close_ int memfd = -EBADF, image = -EBADF, theirs = -EBADF;
-	const char *argv[] = {"init", NULL, NULL}, *envp[] = {NULL, NULL};
+	const char *argv[] = {PLAN_INIT_NAME, NULL, NULL}, *envp[] = {NULL, NULL};
 	struct child c = {.argv = argv, .envp = envp};
 	char number[12];
 	int pair[2], r;
@@ -199,10 +199,15 @@ static int start(const struct launch_request *q, struct launch *l, int *slots, s
 int launch_start(const struct launch_request *q, struct launch *l, struct err *e)
 {
 	int *slots = arena_newn(q->arena, int, q->plan->n_slots + 1);
+	const struct sys_sigaction by_default = {0};
 	int r;
 
 	*l = (struct launch)LAUNCH_INIT;
 	l->plan = q->plan;
+	/* A caller that ignores it makes the kernel reap our children before we can. */
+	r = sys_sigaction(SIGCHLD, &by_default, NULL);
+	if (r < 0)
+		return err_sys(e, ERR_INTERNAL, r, "watch for children");
 	l->turn = q->turn;
 	if (!slots)
 		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
@@ -264,6 +269,23 @@ static void take_init(struct launch *l, struct channel_message *m)
 	l->bridge_pid = 0;
 }
 
+/* Init failed before the bridge told who it is: only with its pidfd can it be waited for, and until
+ * somebody has waited its pid namespace does not end. */
+static void learn_init(struct launch *l)
+{
+	struct err ignored;
+
+	while (l->bridge_fd >= 0) {
+		struct channel_message m = {.fd = -EBADF};
+
+		if (channel_receive(l->sync_fd, &m, &ignored) <= 0)
+			break;
+		if (m.head.type == PLAN_MSG_INIT_PID && m.fd >= 0)
+			take_init(l, &m);
+		(void)fd_close(m.fd);
+	}
+}
+
 /* Map ids if init asked for it and its pid is known. */
 static int answer_ids(struct launch *l, struct err *e)
 {
@@ -272,6 +294,7 @@ static int answer_ids(struct launch *l, struct err *e)
 	if (!l->wants_ids || l->pid == 0)
 		return 0;
 	l->wants_ids = false;
+	l->has_ids = true;
 	r = idmap_write(&l->plan->idmap, l->pid, e);
 	if (r == 0)
 		r = channel_send(l->sync_fd, PLAN_MSG_IDS_MAPPED, e);
@@ -362,6 +385,7 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 		return 0;
 	case PLAN_MSG_FAILED:
 		*e = m->err;
+		learn_init(l);
 		return e->code;
 	case PLAN_MSG_NONE:
 	case PLAN_MSG_SETUP:
@@ -370,6 +394,7 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 	case PLAN_MSG_OFFSETS_SET:
 	case PLAN_MSG_HOST_DONE:
 	case PLAN_MSG_GO:
+	case PLAN_MSG_WAITING:
 	case PLAN_MSG_START:
 	case PLAN_MSG_MAX:
 		break;
@@ -377,37 +402,87 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 	return err_set(e, ERR_INTERNAL, -EBADMSG, "init sent message %u out of turn", m->head.type);
 }
 
+/* Receive and handle one message. */
+static int take_message(struct launch *l, struct err *e)
+{
+	struct channel_message m = {.fd = -EBADF};
+	int r = channel_receive(l->sync_fd, &m, e);
+
+	if (r == 0)
+		return describe_end(l, e);
+	if (r > 0)
+		r = handle(l, &m, e);
+	(void)fd_close(m.fd);
+	if (r == -EAGAIN && e->id == ERR_TIMEOUT && *step_name(l))
+		return err_wrap(e, "step '%s'", step_name(l));
+	return r;
+}
+
+int launch_await_init(struct launch *l, struct err *e)
+{
+	int r = 0;
+
+	while (l->pid == 0 && r == 0)
+		r = take_message(l, e);
+	return r;
+}
+
 int launch_await_ready(struct launch *l, struct err *e)
 {
-	while (!l->is_ready || l->pid == 0) {
-		struct channel_message m = {.fd = -EBADF};
-		int r = channel_receive(l->sync_fd, &m, e);
+	int r = 0;
 
-		if (r == 0)
-			return describe_end(l, e);
-		if (r > 0)
-			r = handle(l, &m, e);
-		(void)fd_close(m.fd);
-		if (r == -EAGAIN && e->id == ERR_TIMEOUT && *step_name(l))
-			return err_wrap(e, "step '%s'", step_name(l));
-		if (r < 0)
-			return r;
-	}
-	return schedule_apply(&l->plan->schedule, l->pid, true, e);
+	while ((!l->is_ready || l->pid == 0) && r == 0)
+		r = take_message(l, e);
+	return r < 0 ? r : schedule_apply(&l->plan->schedule, l->pid, true, e);
 }
 
 int launch_go(struct launch *l, struct err *e)
 {
 	int r = channel_send(l->sync_fd, PLAN_MSG_GO, e);
 
-	return r == -EPIPE || r == -ECONNRESET ? describe_end(l, e) : r;
+	/* Gone already: what it said before it went is still to be read, and tells more than this.
+	 */
+	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
 }
 
 int launch_go_ahead(struct launch *l, struct err *e)
 {
 	/* Messages are taken in order: init asks for its ids first. */
-	l->go_follows = l->plan->idmap.wanted;
+	l->go_follows = l->plan->idmap.wanted && !l->has_ids;
 	return l->go_follows ? 0 : launch_go(l, e);
+}
+
+/* Is the process still init? It is the program from the moment at which the kernel gives it the
+ * program's name, shortly after it closed the channel. */
+static bool is_init(const struct launch *l)
+{
+	struct err ignored;
+	_cleanup_close_ int proc_fd = proc_open(&ignored);
+	struct proc_identity id;
+
+	return proc_fd >= 0 && proc_identify(proc_fd, l->pid, &id) == 0 &&
+	       str_eq(id.name, PLAN_INIT_NAME);
+}
+
+static bool has_ended(const struct launch *l, int timeout_ms)
+{
+	struct sys_pollfd p = {.fd = l->pidfd, .events = 1 /* POLLIN */};
+
+	return sys_poll(&p, 1, timeout_ms) > 0;
+}
+
+/* The channel is closed: by the exec, or by a death in front of it? Exactly one of them shows soon.
+ */
+static int await_program(struct launch *l, struct err *e)
+{
+	const struct plan_block *k = l->plan->block;
+
+	if (l->page->step < k->steps.n)
+		return describe_end(l, e);
+	while (is_init(l))
+		if (has_ended(l, 1))
+			return is_init(l) ? describe_end(l, e) : 0;
+	return 0;
 }
 
 int launch_await_release(struct launch *l, struct err *e)
@@ -417,16 +492,12 @@ int launch_await_release(struct launch *l, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (r == 0) {
-		/* Closed by the exec or for the listener, or by a death before that: the step page
-		 * and the process tell. In that step only the release itself can be the reason. */
-		siginfo_t info = {0};
-		bool last = l->page->step >= l->plan->release_step;
-
-		if (last || sys_wait_pidfd(l->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-		    info.si_pid == 0)
-			return 0;
-		return describe_end(l, e);
+	if (r == 0)
+		return l->plan->purpose == PURPOSE_CREATE ? describe_end(l, e)
+							  : await_program(l, e);
+	if (m.head.type == PLAN_MSG_WAITING && l->plan->purpose == PURPOSE_CREATE) {
+		(void)fd_close(m.fd);
+		return 0;
 	}
 	r = handle(l, &m, e);
 	(void)fd_close(m.fd);
@@ -464,15 +535,12 @@ void launch_close(struct launch *l)
 	l->page = NULL;
 }
 
-int launch_reap(struct launch *l)
+int launch_reap(struct launch *l, struct err *e)
 {
 	siginfo_t info = {0};
-	int r;
+	int r = sys_wait_pidfd(l->pidfd, &info, WEXITED);
 
-	r = sys_wait_pidfd(l->pidfd, &info, WEXITED | WNOHANG);
 	if (r < 0)
-		return r;
-	if (info.si_pid == 0)
-		return -EAGAIN;
+		return err_sys(e, ERR_INTERNAL, r, "wait for the process");
 	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 }

@@ -42,6 +42,7 @@ struct launch {
 	 * the bridge told who it is waits here. */
 	bool wants_ids, wants_offsets, wants_turn, is_ready;
 	struct launch_turn turn;
+	bool has_ids;    /* they are mapped */
 	bool go_follows; /* GO goes out with the answer about ids */
 };
 
@@ -52,6 +53,9 @@ struct launch {
 
 /* Start init (or the bridge) on @r->plan. On failure nothing is left running. */
 int launch_start(const struct launch_request *r, struct launch *l, struct err *e) _must_check_;
+
+/* Answer init until it is known who it is: at once, or when the bridge has told. */
+int launch_await_init(struct launch *l, struct err *e) _must_check_;
 
 /* Answer init until it is ready. On failure the error is init's own, or tells how it ended. */
 int launch_await_ready(struct launch *l, struct err *e) _must_check_;
@@ -73,6 +77,6 @@ void launch_kill(struct launch *l);
 /* Close descriptors and unmap; processes go on. */
 void launch_close(struct launch *l);
 
-/* Reap the process and return its status as our own exit status: the code, or 128 + signal. Does
- * not wait if it has not ended: -EAGAIN. */
-int launch_reap(struct launch *l);
+/* Reap the process, which has ended or, where somebody traces it, is about to be given to us.
+ * Returns its status as our own exit status: the code, or 128 + signal; or -errno. */
+int launch_reap(struct launch *l, struct err *e) _must_check_;

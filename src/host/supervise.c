@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "host/console.h"
 
 /* poll(2)'s POLLIN and POLLOUT. */
 #define READY_IN  0x001
@@ -51,14 +52,6 @@ int supervise_block_signals(struct err *e)
 /* --- the terminal ------------------------------------------------------------------------------
  */
 
-static void copy_size(struct supervisor *s)
-{
-	uint16_t size[4];
-
-	if (sys_ioctl(0, TIOCGWINSZ, size) == 0)
-		(void)sys_ioctl(s->launch->console_fd, TIOCSWINSZ, size);
-}
-
 static void terminal_begin(struct supervisor *s)
 {
 	struct termios raw;
@@ -79,7 +72,6 @@ static void terminal_begin(struct supervisor *s)
 	raw.c_cflag |= CS8;
 	raw.c_cc[VMIN] = 1;
 	raw.c_cc[VTIME] = 0;
-	copy_size(s);
 	s->raw = sys_ioctl(0, TCSETSW, &raw) == 0;
 }
 
@@ -181,7 +173,7 @@ static void forward_signals(struct supervisor *s)
 		int sig = (int)info[0];
 
 		if (sig == SIGWINCH && s->terminal)
-			copy_size(s);
+			console_copy_size(s->launch->console_fd);
 		/* SIGPIPE and SIGURG are about our own descriptors, SIGTTOU about our terminal. */
 		else if (sig != SIGCHLD && sig != SIGPIPE && sig != SIGURG && sig != SIGTTOU)
 			(void)sys_pidfd_send_signal(s->launch->pidfd, sig);
@@ -215,7 +207,7 @@ static int loop(struct supervisor *s, struct err *e)
 		}
 		if (fds[0].revents) {
 			drain(s);
-			return launch_reap(s->launch);
+			return launch_reap(s->launch, e);
 		}
 	}
 }

@@ -19,17 +19,24 @@ static const struct {
  * same to the attached mount, not recursively, and all flags at once. */
 static bool no_setattr;
 
-/* Name @fd for system calls that take only paths. Uses the host's procfs, so before the pivot. */
-static void name_fd(const struct init *i, int fd, char *buf, size_t size)
+void attr_name(const struct init *i, int fd, char buf[static ATTR_NAME_SIZE])
 {
-	(void)str_format(buf, size, "%s%d", init_string(i, i->block->fd_directory), fd);
+	(void)str_format(buf, ATTR_NAME_SIZE, "%s%d", init_string(i, i->block->fd_directory), fd);
+}
+
+/* "rw" is what engines say when nobody asked for "ro". Where the owner of a parent user namespace
+ * made the mount read-only, it stays so, as with mount(8) without options; any other flag of a
+ * parent was asked to go by name, and that it cannot is an error. */
+static bool may_stay_locked(int r, uint64_t clear)
+{
+	return r == -EPERM && (clear & MOUNT_ATTR_RDONLY);
 }
 
 static int remount(struct init *i, int fd, const struct plan_mount_attr *attr)
 {
 	struct sys_statfs st;
 	unsigned long flags = MS_REMOUNT | MS_BIND;
-	char path[64];
+	char path[ATTR_NAME_SIZE];
 	int r;
 
 	if (attr->rec_set != 0 || attr->rec_clear != 0)
@@ -57,34 +64,58 @@ static int remount(struct init *i, int fd, const struct plan_mount_attr *attr)
 	default:
 		flags |= (unsigned long)st.f_flags & (MS_NOATIME | MS_RELATIME);
 	}
-	name_fd(i, fd, path, sizeof(path));
-	return sys_mount(NULL, path, NULL, flags, NULL);
+	attr_name(i, fd, path);
+	r = sys_mount(NULL, path, NULL, flags, NULL);
+	if (may_stay_locked(r, attr->clear))
+		r = sys_mount(NULL, path, NULL, flags | MS_RDONLY, NULL);
+	return r;
 }
 
 static int set_attributes(int fd, uint64_t set, uint64_t clear, unsigned recursive)
 {
 	struct mount_attr m = {.attr_set = set, .attr_clr = clear};
+	int r;
 
 	if (set == 0 && clear == 0)
 		return 0;
-	return sys_mount_setattr(fd, "", AT_EMPTY_PATH | recursive, &m);
+	r = sys_mount_setattr(fd, "", AT_EMPTY_PATH | recursive, &m);
+	if (may_stay_locked(r, clear) && !recursive) {
+		m.attr_clr &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+		r = sys_mount_setattr(fd, "", AT_EMPTY_PATH, &m);
+	}
+	return r;
 }
 
-static int set_propagation(struct init *i, int fd, uint64_t propagation, bool attached)
+static int change_propagation(struct init *i, int fd, uint64_t propagation)
 {
 	struct mount_attr m = {.propagation = propagation & ~(uint64_t)MS_REC};
 	unsigned recursive = propagation & MS_REC ? AT_RECURSIVE : 0;
-	char path[64];
+	char path[ATTR_NAME_SIZE];
+
+	if (!no_setattr) {
+		int r = sys_mount_setattr(fd, "", AT_EMPTY_PATH | recursive, &m);
+
+		if (r != -ENOSYS)
+			return r;
+		no_setattr = true;
+	}
+	attr_name(i, fd, path);
+	return sys_mount(NULL, path, NULL, (unsigned long)propagation, NULL);
+}
+
+/* A mount is made shared where it will live: earlier it has no peer group to be in. */
+static int set_propagation(struct init *i, int fd, uint64_t propagation)
+{
+	const uint64_t others = MS_SHARED | MS_PRIVATE | MS_UNBINDABLE;
+	int r = 0;
 
 	if (propagation == 0)
 		return 0;
-	/* A mount is made shared where it will live: earlier it has no peer group to be in. */
-	if (!no_setattr)
-		return attached ? sys_mount_setattr(fd, "", AT_EMPTY_PATH | recursive, &m) : 0;
-	if (!attached)
-		return 0;
-	name_fd(i, fd, path, sizeof(path));
-	return sys_mount(NULL, path, NULL, (unsigned long)propagation, NULL);
+	if ((propagation & MS_SLAVE) && (propagation & others)) {
+		r = change_propagation(i, fd, MS_REC | MS_SLAVE);
+		propagation &= ~(uint64_t)MS_SLAVE;
+	}
+	return r < 0 ? r : change_propagation(i, fd, propagation);
 }
 
 int attr_apply(struct init *i, int fd, const struct plan_mount_attr *attr, bool attached,
@@ -104,11 +135,16 @@ int attr_apply(struct init *i, int fd, const struct plan_mount_attr *attr, bool 
 	} else if (attached && no_setattr && (attr->set | attr->clear | attr->rec_set)) {
 		r = remount(i, fd, attr);
 	}
-	if (r == 0)
-		r = set_propagation(i, fd, attr->propagation, attached);
+	if (r == 0 && attached)
+		r = set_propagation(i, fd, attr->propagation);
 	if (r == -ENOSYS)
 		return err_sys(e, ERR_KERNEL, r, "recursive mount attributes need Linux 5.12");
-	return r < 0 ? err_sys(e, ERR_MOUNT, r, "set mount attributes") : 0;
+	if (r < 0)
+		(void)err_sys(e, ERR_MOUNT, r, "set mount attributes");
+	if (r == -EPERM)
+		(void)err_hint(e, "a flag that was set outside of this user namespace cannot be "
+				  "cleared here");
+	return r;
 }
 
 int attr_attach(int fd, int target_fd, struct err *e)

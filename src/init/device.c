@@ -48,6 +48,7 @@ static int make_node(int dir_fd, const char *name, const struct plan_device *d, 
 static int bind_node(struct init *i, int dir_fd, const char *name, const struct plan_device *d,
 		     struct err *e)
 {
+	static const struct plan_mount_attr slave = {.propagation = MS_SLAVE};
 	_cleanup_close_ int opened = -EBADF, file = -EBADF;
 	int fd = init_slot(i, d->slot), r;
 
@@ -63,6 +64,10 @@ static int bind_node(struct init *i, int dir_fd, const char *name, const struct 
 	if (file < 0)
 		return err_sys(e, ERR_DEVICE, file, "make \"%s\" for the host's device", name);
 	r = attr_attach(fd, file, e);
+	/* A copy that the host half made is a peer of the host's mount: whatever the container
+	 * mounts on its device would cover the host's. */
+	if (r == 0 && opened < 0)
+		r = attr_apply(i, fd, &slave, true, e);
 	if (r < 0)
 		return err_wrap(e, "device \"%s\"", name);
 	return verify(dir_fd, name, d, e);
@@ -78,10 +83,13 @@ int step_DEVICES(struct init *i, const struct plan_devices *o, struct err *e)
 		return err_sys(e, ERR_DEVICE, dir_fd, "open \"%s\"", init_string(i, o->directory));
 	for (uint32_t n = 0; n < o->devices.n; n++) {
 		const char *name = init_string(i, d[n].name);
-		bool bound = d[n].slot != PLAN_NO_SLOT || d[n].source != 0;
-		int r = bound ? bind_node(i, dir_fd, name, &d[n], e)
-			      : make_node(dir_fd, name, &d[n], e);
+		int r = d[n].bind ? bind_node(i, dir_fd, name, &d[n], e)
+				  : make_node(dir_fd, name, &d[n], e);
 
+		/* Root of a user namespace, as in a container: what is bound is then the parent's.
+		 */
+		if (r == -EPERM && !d[n].bind && d[n].source != 0)
+			r = bind_node(i, dir_fd, name, &d[n], e);
 		if (r < 0)
 			return r;
 	}

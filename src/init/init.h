@@ -83,5 +83,9 @@ int attr_apply(struct init *i, int fd, const struct plan_mount_attr *attr, bool 
 /* Attach the detached mount @fd on @target_fd. */
 int attr_attach(int fd, int target_fd, struct err *e);
 
+/* Name @fd for system calls that take only paths. Uses the host's procfs: before the pivot. */
+#define ATTR_NAME_SIZE 32
+void attr_name(const struct init *i, int fd, char buf[static ATTR_NAME_SIZE]);
+
 /* A detached copy of the mount at @fd (of the whole tree if @recursive). */
 int attr_clone(int fd, bool recursive) _must_check_;

@@ -14,9 +14,14 @@ int step_KEYRING(struct init *i, const struct plan_keyring *o, struct err *e)
 			   (unsigned long)(uintptr_t)init_string(i, o->name), 0, 0);
 
 	/* A kernel without keyrings has nothing to share by accident. */
-	if (r < 0 && r != -ENOSYS)
-		return err_sys(e, ERR_PROCESS, r, "join a new session keyring");
-	return 0;
+	if (r >= 0 || r == -ENOSYS)
+		return 0;
+	(void)err_sys(e, ERR_PROCESS, r, "join a new session keyring");
+	if (r == -EDQUOT)
+		(void)err_hint(e,
+			       "the user has too many keys: raise the sysctls kernel.keys.maxkeys "
+			       "and maxbytes, or share the caller's keyring by --no-new-keyring");
+	return r;
 }
 
 int step_RAISE_LIMIT(struct init *i, const struct plan_rlimit *o, struct err *e)

@@ -114,8 +114,13 @@ int step_START(struct init *i, const struct plan_slot_op *o, struct err *e)
 {
 	int listener = init_slot(i, o->slot);
 
-	/* The host half waits for this: now that the death signal is off, it may end. */
+	int r = sync_send(i, i->sync_fd, PLAN_MSG_WAITING, 0, -EBADF, e);
+
+	/* The host half waited for this: now that the death signal is off, it may end. */
+	if (r < 0)
+		return r;
 	(void)sys_close(i->sync_fd);
+	i->report_fd = -EBADF;
 	for (;;) {
 		int fd = sys_accept4(listener, SOCK_CLOEXEC);
 

@@ -13,6 +13,7 @@ int step_PROPAGATION(struct init *i, const struct plan_propagation *o, struct er
 
 int step_ROOTFS(struct init *i, const struct plan_rootfs *o, struct err *e)
 {
+	static const struct plan_mount_attr slave = {.propagation = MS_REC | MS_SLAVE};
 	_cleanup_close_ int opened = -EBADF;
 	int fd = init_slot(i, o->slot), r;
 
@@ -31,10 +32,18 @@ int step_ROOTFS(struct init *i, const struct plan_rootfs *o, struct err *e)
 	if (r == -EACCES && o->otherwise != 0)
 		r = sys_move_mount(fd, "", AT_FDCWD, init_string(i, o->otherwise),
 				   MOVE_MOUNT_F_EMPTY_PATH);
-	if (r < 0)
+	if (r < 0) {
+		struct stat st;
+
+		/* The kernel has one answer for all that does not fit; this one people meet. */
+		if (sys_fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode))
+			r = -ENOTDIR;
 		return err_sys(e, ERR_ROOTFS, r, "attach the root filesystem");
+	}
 	i->root_fd = opened >= 0 ? TAKE_FD(opened) : fd;
-	return 0;
+	/* A copy that the host half made is a peer of the host's mount: what we mount on it would
+	 * appear there. Ours was copied from a slave. */
+	return opened < 0 ? attr_apply(i, i->root_fd, &slave, true, e) : 0;
 }
 
 int step_PIVOT(struct init *i, const struct plan_none *o, struct err *e)

@@ -87,9 +87,11 @@ static struct plan_device operand(struct builder *b, const struct node *node)
 	};
 	bool user_ns = b->new_user_ns || b->joined_user_ns;
 
-	/* A fifo can be made by anyone; devices only in the first user namespace. */
-	if (user_ns && (node->mode & S_IFMT) != S_IFIFO) {
+	/* A fifo can be made by anyone; devices only in the first user namespace. Whether we are in
+	 * that one shows when mknod is refused. */
+	if ((node->mode & S_IFMT) != S_IFIFO) {
 		d.source = block_string(&b->block, node->path);
+		d.bind = user_ns;
 		if (b->host_opens)
 			d.slot =
 				plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_TREE,

@@ -12,6 +12,7 @@ struct resolved {
 	const char *origin;
 	bool bind, recursive;
 	bool super_ro; /* "ro" was asked for: for a new instance, of the instance too */
+	bool peer;     /* what is mounted on it appears on the host, as asked for */
 	struct plan_mount_attr attr;
 	struct plan_option *options;
 	uint32_t n_options;
@@ -22,6 +23,13 @@ static int bad_mount(struct builder *b, const struct resolved *m, const char *wh
 {
 	(void)err_set(b->e, ERR_CONFIG_INVALID, -EINVAL, "%s \"%s\"", what, option);
 	return err_where(b->e, "%s.options", m->origin);
+}
+
+static uint64_t propagation_flags(const char *name)
+{
+	const struct mount_option *o = mount_option_find(name);
+
+	return o && o->kind == OPTION_PROPAGATION ? o->set : 0;
 }
 
 /* "key=value" and "flag" go to the file system as they are. */
@@ -114,20 +122,42 @@ static int resolve(struct builder *b, size_t n, struct resolved *m)
 
 /* --- binds ----------------------------------------------------------------------------------- */
 
+/* What the host half opens is a peer of the host's mount: what the container mounts on it would
+ * appear on the host. What init opens is a copy of a slave already. */
+static uint64_t slot_propagation(uint64_t wanted)
+{
+	if (wanted == 0 || wanted == MS_SLAVE)
+		return MS_REC | MS_SLAVE;
+	return !(wanted & MS_REC) || (wanted & MS_SHARED) ? wanted | MS_SLAVE : wanted;
+}
+
 static void add_bind(struct builder *b, const struct resolved *m, const char *source,
 		     plan_slot slot)
 {
+	struct plan_mount_attr attr = m->attr;
+
+	if (slot != PLAN_NO_SLOT && !m->peer)
+		attr.propagation = slot_propagation(attr.propagation);
 	plan_add_BIND(&b->block, m->origin,
 		      (struct plan_bind){
 			      .slot = slot,
 			      .source = block_string(&b->block, source),
 			      .target = block_string(&b->block, m->mount->destination),
 			      .flags = m->recursive ? PLAN_MOUNT_RECURSIVE : 0,
-			      .attr = m->attr,
+			      .attr = attr,
 		      });
 }
 
-static int plan_bind(struct builder *b, const struct resolved *m)
+/* A shared bind in a shared root goes both ways (Kubernetes' "Bidirectional"). Not out of a user
+ * namespace: for the kernel too the mounts of a less privileged one are slaves. */
+static bool is_peer(const struct builder *b, const struct resolved *m)
+{
+	return (m->attr.propagation & MS_SHARED) && b->facts->admin && !b->new_user_ns &&
+	       !b->joined_user_ns &&
+	       (propagation_flags(b->spec->linux_.rootfs_propagation) & MS_SHARED);
+}
+
+static int plan_bind(struct builder *b, struct resolved *m)
 {
 	const char *source = m->mount->source;
 	plan_slot slot = PLAN_NO_SLOT;
@@ -141,7 +171,8 @@ static int plan_bind(struct builder *b, const struct resolved *m)
 		source = arena_format(b->arena, "%s/%s", b->options->bundle, source);
 	if (!source)
 		return err_set(b->e, ERR_INTERNAL, -ENOMEM, "out of memory");
-	if (b->host_opens)
+	m->peer = is_peer(b, m);
+	if (b->host_opens || m->peer)
 		slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_TREE,
 								  .path = source,
 								  .recursive = m->recursive,
@@ -183,11 +214,25 @@ static bool kernel_instance(const char *type)
 	return false;
 }
 
+/* A procfs shows a pid namespace and wants privilege over it: in a user namespace that keeps the
+ * host's pids, the host's /proc is all that can be shown. */
+static bool needs_host_proc(const struct builder *b, const char *type)
+{
+	return str_eq(type, "proc") && (b->new_user_ns || b->joined_user_ns) &&
+	       !(b->plan->namespaces & CLONE_NEWPID);
+}
+
 static int plan_instance(struct builder *b, struct resolved *m)
 {
 	const char *type = m->mount->type;
 	bool guarded = str_eq(type, "proc") || str_eq(type, "sysfs");
 
+	if (needs_host_proc(b, type)) {
+		m->recursive = true;
+		m->n_options = 0;
+		add_bind(b, m, "/proc", PLAN_NO_SLOT);
+		return 0;
+	}
 	if (m->super_ro && !kernel_instance(type))
 		add_fs_option(b, m, "ro");
 	add_mount(b, m, type, m->mount->source, m->mount->destination,
@@ -289,13 +334,6 @@ int plan_mounts(struct builder *b)
 
 /* --- root filesystem and what is done after the mounts -----------------------------------------
  */
-
-static uint64_t propagation_flags(const char *name)
-{
-	const struct mount_option *o = mount_option_find(name);
-
-	return o && o->kind == OPTION_PROPAGATION ? o->set : 0;
-}
 
 int plan_rootfs(struct builder *b)
 {

@@ -243,7 +243,9 @@ int plan_exec_join(struct builder *b)
 	plan_slot slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_TARGET});
 	bool user = ns & CLONE_NEWUSER;
 
-	b->plan->shape = SHAPE_BRIDGE;
+	/* Without a pid namespace to enter by a clone, the process that joins is the one that
+	 * executes. */
+	b->plan->shape = (ns & CLONE_NEWPID) ? SHAPE_BRIDGE : SHAPE_DIRECT;
 	b->plan->namespaces = ns;
 	b->joined_user_ns = user;
 	b->setgroups = true;

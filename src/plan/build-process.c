@@ -103,7 +103,7 @@ static int plan_user(struct builder *b)
 	struct plan_user o = {
 		.uid = u->uid,
 		.gid = u->gid,
-		.set_groups = b->setgroups,
+		.set_groups = b->setgroups ? PLAN_GROUPS_SET : PLAN_GROUPS_LEAVE,
 		.umask = u->has_umask ? u->umask : DEFAULT_UMASK,
 	};
 
@@ -113,6 +113,8 @@ static int plan_user(struct builder *b)
 		(void)err_hint(b->e, "give the user subordinate ids (/etc/subuid, /etc/subgid)");
 		return err_where(b->e, "process.user.additionalGids");
 	}
+	if (b->joined_user_ns && u->n_additional_gids == 0)
+		o.set_groups = PLAN_GROUPS_IF_ALLOWED;
 	o.groups =
 		block_array(&b->block, u->additional_gids, u->n_additional_gids, sizeof(uint32_t));
 	plan_add_USER(&b->block, "process.user", o);
@@ -262,17 +264,13 @@ int plan_process_end(struct builder *b)
 						       .output = b->hook_output,
 						       .errors = b->hook_errors});
 	plan_add_READY(&b->block, "", (struct plan_none){0});
-	if (b->options->purpose == PURPOSE_CREATE) {
+	if (b->options->purpose == PURPOSE_CREATE)
 		plan_add_START(&b->block, "", (struct plan_slot_op){.slot = listener});
-		b->plan->release_step = (uint32_t)b->block.n_steps;
-	}
 	if (b->options->purpose != PURPOSE_EXEC) {
 		r = plan_start_hooks(b);
 		if (r < 0)
 			return r;
 	}
 	plan_add_EXEC(&b->block, "process.args", (struct plan_none){0});
-	if (b->options->purpose != PURPOSE_CREATE)
-		b->plan->release_step = (uint32_t)b->block.n_steps;
 	return 0;
 }

@@ -99,7 +99,6 @@ struct plan {
 	bool host_turn;        /* init waits for the host half: hooks */
 	bool hooks_unbounded;  /* one of init's hooks has no timeout */
 	uint64_t hook_seconds; /* else the time that they may take */
-	uint32_t release_step; /* in this step (counted from 1) init drops the channel */
 	struct err *warnings;
 	size_t n_warnings;
 	const struct plan_block *block;

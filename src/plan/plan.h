@@ -150,7 +150,8 @@ struct plan_rootfs {
 struct plan_mount_attr {
 	uint64_t set, clear;         /* MOUNT_ATTR_* of the mount itself */
 	uint64_t rec_set, rec_clear; /* of the whole tree */
-	uint64_t propagation;        /* MS_* propagation, 0 to leave it */
+	uint64_t propagation;        /* MS_* propagation, 0 to leave it; MS_SLAVE beside another:
+				      * first the whole tree a slave */
 };
 
 enum plan_mount_flags {
@@ -183,7 +184,8 @@ struct plan_device {
 	uint32_t major, minor;
 	uint32_t uid, gid;
 	plan_slot slot;  /* bind this instead of mknod */
-	plan_str source; /* bind this host path instead of mknod; 0: mknod */
+	plan_str source; /* bind this host path where mknod is refused; 0: never */
+	uint32_t bind;   /* it is: do not even try */
 };
 
 struct plan_devices {
@@ -282,10 +284,16 @@ struct plan_signals {
 	uint64_t ignored; /* bit n-1 for signal n: set back to the default */
 };
 
+enum plan_set_groups {
+	PLAN_GROUPS_LEAVE, /* setgroups is denied, and there is none to set */
+	PLAN_GROUPS_SET,
+	PLAN_GROUPS_IF_ALLOWED, /* in a namespace of others that may deny it, with none to set */
+};
+
 struct plan_user {
 	uint32_t uid, gid;
 	struct plan_array groups; /* of uint32_t */
-	uint32_t set_groups;      /* 0 where setgroups is denied */
+	uint32_t set_groups;      /* enum plan_set_groups */
 	uint32_t umask;
 };
 
@@ -353,6 +361,7 @@ struct plan_page {
 	X(CONSOLE, INIT, "the master of the container's terminal")                                 \
 	X(READY, INIT, "everything is set up")                                                     \
 	X(GO, HOST, "the host half is done too: go on")                                            \
+	X(WAITING, INIT, "create: the death signal is off, start may come")                        \
 	X(FAILED, INIT, "a struct err follows; the step is in the header")                         \
 	X(START, START, "start command to init: go")
 
@@ -370,5 +379,9 @@ struct plan_message {
 	int32_t value;  /* SETUP: the block's size; INIT_PID: the pid */
 	uint32_t n_fds; /* SETUP: slots in total */
 };
+
+/* The name of init's process, until it becomes the program: how the host half tells the one from
+ * the other when a process ends early. */
+#define PLAN_INIT_NAME "coracle-init"
 
 #define PLAN_FDS_PER_MESSAGE 253 /* SCM_MAX_FD of the kernel */

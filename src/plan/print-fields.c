@@ -120,8 +120,8 @@ FIELDS(cwd) = {
 FIELDS(signals) = {FIELD(signals, ignored, SIGNALS), END};
 FIELDS(bounding) = {FIELD(bounding, keep, CAPS), FIELD(bounding, last_cap, U32), END};
 FIELDS(user) = {
-	FIELD(user, uid, U32),         FIELD(user, gid, U32),    FIELD(user, groups, U32S),
-	FIELD(user, set_groups, BOOL), FIELD(user, umask, MODE), END,
+	FIELD(user, uid, U32),           FIELD(user, gid, U32),    FIELD(user, groups, U32S),
+	FIELD(user, set_groups, GROUPS), FIELD(user, umask, MODE), END,
 };
 FIELDS(capabilities) = {
 	FIELD(capabilities, effective, CAPS),

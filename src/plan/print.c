@@ -144,7 +144,7 @@ static void words_device(struct words *w, const struct plan_block *k, const stru
 				   d->gid);
 	if (d->slot != PLAN_NO_SLOT)
 		w->n += str_format(w->text + w->n, sizeof(w->text) - w->n, " slot %d", d->slot);
-	else if (d->source != 0)
+	else if (d->bind)
 		w->n += str_format(w->text + w->n, sizeof(w->text) - w->n, " bind %s",
 				   string_at(k, d->source));
 	w->n = MIN(w->n, sizeof(w->text) - 1);
@@ -193,61 +193,68 @@ static void words_flags(struct words *w, enum print_kind kind, uint64_t v)
 		words_signals(w, v);
 }
 
+static const char *const set_groups_names[] = {
+	[PLAN_GROUPS_LEAVE] = "leave",
+	[PLAN_GROUPS_SET] = "set",
+	[PLAN_GROUPS_IF_ALLOWED] = "if-allowed",
+};
+
+/* The kinds whose value is 32 bits. */
+static void words_u32(struct words *w, const struct plan_block *k, enum print_kind kind, uint32_t v)
+{
+	if (kind == PRINT_STRING && v != 0)
+		add_word(w, "%s", string_at(k, v));
+	else if (kind == PRINT_U32 || (kind == PRINT_SLOT && (plan_slot)v != PLAN_NO_SLOT))
+		add_word(w, "%u", v);
+	else if (kind == PRINT_BOOL && v)
+		add_word(w, "yes");
+	else if (kind == PRINT_GROUPS)
+		add_word(w, "%s", set_groups_names[v]);
+	else if (kind == PRINT_MODE)
+		words_mode(w, v);
+	else if (kind == PRINT_RESOURCE)
+		add_word(w, "%s", rlimit_name(v));
+	else if (kind == PRINT_TARGET && (v & PLAN_MOUNT_NO_SYMLINKS))
+		add_word(w, "no-symlinks");
+	if (kind == PRINT_TARGET && (v & PLAN_MOUNT_RECURSIVE))
+		add_word(w, "recursive");
+}
+
 /* The value of @f as words; empty when there is nothing to say. */
 static void field_words(struct words *w, const struct plan_block *k, const struct print_field *f,
 			const void *operand)
 {
-	const char *at = (const char *)operand + f->offset;
-	uint32_t u32 = 0;
-	uint64_t u64 = 0;
+	const void *at = (const char *)operand + f->offset;
 
 	*w = (struct words){0};
-	memcpy(&u32, at, sizeof(u32));
 	switch (f->kind) {
 	case PRINT_STRING:
-		if (u32 != 0)
-			add_word(w, "%s", string_at(k, u32));
-		break;
 	case PRINT_U32:
-		add_word(w, "%u", u32);
-		break;
 	case PRINT_MODE:
-		words_mode(w, u32);
-		break;
 	case PRINT_BOOL:
-		if (u32)
-			add_word(w, "yes");
-		break;
+	case PRINT_GROUPS:
 	case PRINT_SLOT:
-		if ((plan_slot)u32 != PLAN_NO_SLOT)
-			add_word(w, "%u", u32);
-		break;
 	case PRINT_TARGET:
-		if (u32 & PLAN_MOUNT_NO_SYMLINKS)
-			add_word(w, "no-symlinks");
-		if (u32 & PLAN_MOUNT_RECURSIVE)
-			add_word(w, "recursive");
-		break;
 	case PRINT_RESOURCE:
-		add_word(w, "%s", rlimit_name(u32));
+		words_u32(w, k, f->kind, *(const uint32_t *)at);
 		break;
 	case PRINT_ATTR:
-		words_attr(w, (const struct plan_mount_attr *)(const void *)at);
+		words_attr(w, at);
 		break;
 	case PRINT_U64:
+		add_word(w, "%llu", (unsigned long long)*(const uint64_t *)at);
+		break;
 	case PRINT_LIMIT:
-		memcpy(&u64, at, sizeof(u64));
-		if (f->kind == PRINT_LIMIT && u64 == UINT64_MAX)
+		if (*(const uint64_t *)at == UINT64_MAX)
 			add_word(w, "unlimited");
 		else
-			add_word(w, "%llu", (unsigned long long)u64);
+			add_word(w, "%llu", (unsigned long long)*(const uint64_t *)at);
 		break;
 	case PRINT_CLONE_FLAGS:
 	case PRINT_MS_FLAGS:
 	case PRINT_CAPS:
 	case PRINT_SIGNALS:
-		memcpy(&u64, at, sizeof(u64));
-		words_flags(w, f->kind, u64);
+		words_flags(w, f->kind, *(const uint64_t *)at);
 		break;
 	case PRINT_STRINGS:
 	case PRINT_POINTERS:
@@ -256,7 +263,7 @@ static void field_words(struct words *w, const struct plan_block *k, const struc
 	case PRINT_OPTIONS:
 	case PRINT_DEVICES:
 	case PRINT_LINKS:
-		words_array(w, k, f->kind, *(const struct plan_array *)(const void *)at);
+		words_array(w, k, f->kind, *(const struct plan_array *)at);
 		break;
 	}
 }

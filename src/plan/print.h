@@ -19,6 +19,7 @@ enum print_kind {
 	PRINT_U64,
 	PRINT_MODE,        /* uint32_t, octal with the file type as a letter */
 	PRINT_BOOL,        /* uint32_t */
+	PRINT_GROUPS,      /* uint32_t, enum plan_set_groups */
 	PRINT_SLOT,        /* plan_slot; PLAN_NO_SLOT is left out */
 	PRINT_CLONE_FLAGS, /* uint64_t */
 	PRINT_MS_FLAGS,    /* uint64_t */

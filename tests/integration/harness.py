@@ -329,7 +329,7 @@ class Runtime:
             elif found != expected:
                 wrong.append(f"{name} is not {expected!r}")
         if wrong:
-            pytest.fail(f"{' '.join(result.command)}\n" + "\n".join(wrong)
+            pytest.fail(f"{' '.join(map(str, result.command))}\n" + "\n".join(wrong)
                         + f"\n--- stdout\n{result.stdout}\n--- stderr\n{result.stderr}",
                         pytrace=False)
 

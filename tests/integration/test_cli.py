@@ -1,6 +1,7 @@
 """Commands that need no container; logs; what is not there yet and says so."""
 import json
 import os
+import pathlib
 import re
 import subprocess
 
@@ -45,6 +46,9 @@ def test_unsupported(runtime, bundle, key):
 
 def test_pids_limit(runtime, bundle, world):
     world.need_host_root("needs the pids controller")
+    world.need(world.arrangement == "hybrid" or "pids" in
+               pathlib.Path("/sys/fs/cgroup/cgroup.controllers").read_text(),
+               "needs the pids controller")
     bundle.linux.setdefault("resources", {})["pids"] = {"limit": 4}
     bundle.probe("children", 3, "exit", 5)
     runtime.run(bundle, code=5)

@@ -24,7 +24,7 @@
  *   sleep                wait for ever, or for a caught signal
  *   wait PATH            wait until PATH exists
  *   close N              close a descriptor
- *   poll-exe             see poll_exe() below
+ *   poll-exe trace|look  see poll_exe() below
  *   exit N               end
  *
  * It is static and makes no assumption about the container: without /proc some fields are missing.
@@ -775,9 +775,9 @@ static void write_file(const char *path, const char *content)
 }
 
 /* Watch all processes of /proc until SIGTERM: what is their executable, can it be opened for
- * writing, can they be traced? Each new answer is a line "exe PATH", "writable PATH", "traced
+ * writing and, with @trace, can they be traced? Each new answer is a line "exe PATH", "writable PATH", "traced
  * PATH", written once; at the end "polls N". For the tests of what a container can reach of us. */
-static void poll_exe(void)
+static void poll_exe(bool trace)
 {
 	static char seen[64][512];
 	unsigned long polls = 0;
@@ -819,7 +819,7 @@ static void poll_exe(void)
 				} else {
 					/* Our own program may be traced by its user: that is
 					 * the container's business. */
-					if (strncmp(exe, "/memfd:", 7) != 0 ||
+					if (!trace || strncmp(exe, "/memfd:", 7) != 0 ||
 					    ptrace(PTRACE_SEIZE, pid, 0, 0) < 0)
 						continue;
 					ptrace(PTRACE_DETACH, pid, 0, 0);
@@ -921,7 +921,7 @@ int main(int argc, char **argv)
 		} else if (IS("close")) {
 			close(atoi(ARG()));
 		} else if (IS("poll-exe")) {
-			poll_exe();
+			poll_exe(strcmp(ARG(), "trace") == 0);
 		} else if (IS("exit")) {
 			exit(atoi(ARG()));
 		} else {
