@@ -118,8 +118,9 @@ static int plan_user(struct builder *b)
 			  "ignored: run.oci.keep_original_groups keeps the caller's");
 	if (b->joined_user_ns && u->n_additional_gids == 0 && !b->keep_groups)
 		o.set_groups = PLAN_GROUPS_IF_ALLOWED;
-	o.groups =
-		block_array(&b->block, u->additional_gids, u->n_additional_gids, sizeof(uint32_t));
+	if (!b->keep_groups)
+		o.groups = block_array(&b->block, u->additional_gids, u->n_additional_gids,
+				       sizeof(uint32_t));
 	plan_add_USER(&b->block, "process.user", o);
 	return 0;
 }

@@ -117,6 +117,7 @@ static int finish(struct builder *b, struct plan_array argv, struct plan_array e
 	b->plan->terminal = b->process->terminal;
 	b->plan->has_oom_score_adj = b->process->has_oom_score_adj;
 	b->plan->oom_score_adj = b->process->oom_score_adj;
+	b->plan->hooks = b->options->purpose == PURPOSE_EXEC ? NULL : &b->spec->hooks;
 	return block_finish(&b->block, argv, envp, (uint32_t)b->plan->n_slots, &b->plan->block,
 			    b->e);
 }

@@ -100,9 +100,10 @@ struct plan {
 	struct plan_schedule schedule;
 	const char *time_offsets; /* what is written for the clocks; NULL: nothing */
 	bool terminal;
-	bool host_turn;        /* init waits for the host half: hooks */
-	bool hooks_unbounded;  /* one of init's hooks has no timeout */
-	uint64_t hook_seconds; /* else the time that they may take */
+	const struct spec_hooks *hooks; /* NULL for exec */
+	bool host_turn;                 /* init waits for the host half: hooks */
+	bool hooks_unbounded;           /* one of init's hooks has no timeout */
+	uint64_t hook_seconds;          /* else the time that they may take */
 	struct err *warnings;
 	size_t n_warnings;
 	const struct plan_block *block;
