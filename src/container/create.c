@@ -201,6 +201,14 @@ static int launch(struct creation *c, struct err *e)
 	return work_beside(c, e);
 }
 
+/* Who wants init's pidfd: an option, or an annotation of crun's. */
+static const char *pidfd_socket(const struct creation *c)
+{
+	const char *wanted = spec_annotation(&c->loaded.spec, "run.oci.pidfd_receiver");
+
+	return c->o->pidfd_socket[0] != '\0' || !wanted ? c->o->pidfd_socket : wanted;
+}
+
 /* May init go on by itself when it is ready? Then nobody waits for us. Not where something must
  * have reached the caller before the program runs, or is still to be done to it, or may still fail.
  */
@@ -209,7 +217,7 @@ static bool may_go_ahead(const struct creation *c)
 	const struct plan *p = &c->loaded.plan;
 
 	return p->purpose == PURPOSE_RUN && !p->terminal && !p->host_turn && !p->time_offsets &&
-	       !p->schedule.late && c->o->pidfd_socket[0] == '\0' && c->o->pid_file[0] == '\0' &&
+	       !p->schedule.late && pidfd_socket(c)[0] == '\0' && c->o->pid_file[0] == '\0' &&
 	       !(c->state.hooks & STATE_HOOK_START_CONTAINER);
 }
 
@@ -240,7 +248,7 @@ static int go_in_turn(struct creation *c, enum state_phase phase, struct err *e)
 	int r = launch_await_ready(&c->launch, e);
 
 	if (r == 0)
-		r = attach_hand_over(&c->launch, c->o->console_socket, c->o->pidfd_socket, e);
+		r = attach_hand_over(&c->launch, c->o->console_socket, pidfd_socket(c), e);
 	if (r == 0)
 		r = record_process(c, phase, e);
 	if (r == 0)
@@ -286,6 +294,11 @@ static int make(struct creation *c, const char *id, enum plan_purpose purpose, s
 	bool attached = purpose == PURPOSE_RUN && !c->o->detach;
 	int r = directory_check_id(id, e);
 
+	if (r == 0)
+		r = attach_check_fds(c->o->preserve_fds, e);
+	if (r == 0)
+		r = attach_listen_fds(c->o->preserve_fds, &options.listen_fds,
+				      &options.listen_names, e);
 	if (r == 0)
 		r = load(c->rt, &options, &c->loaded, e);
 	if (r == 0)

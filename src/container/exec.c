@@ -59,6 +59,11 @@ static int prepare(struct execution *x, struct err *e)
 	if (r == 0)
 		r = load_exec_facts(x->rt, &x->spec, &x->facts, e);
 	if (r == 0)
+		r = attach_check_fds(x->o->preserve_fds, e);
+	if (r == 0)
+		r = attach_listen_fds(x->o->preserve_fds, &parameters.listen_fds,
+				      &parameters.listen_names, e);
+	if (r == 0)
 		r = plan_build_exec(x->rt->arena, &x->spec, &x->process, &x->facts, &parameters,
 				    &x->plan, e);
 	if (r == 0)

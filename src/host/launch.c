@@ -269,6 +269,23 @@ static void take_init(struct launch *l, struct channel_message *m)
 	l->bridge_pid = 0;
 }
 
+/* Init failed before the bridge told who it is: only with its pidfd can it be waited for, and until
+ * somebody has waited its pid namespace does not end. */
+static void learn_init(struct launch *l)
+{
+	struct err ignored;
+
+	while (l->bridge_fd >= 0) {
+		struct channel_message m = {.fd = -EBADF};
+
+		if (channel_receive(l->sync_fd, &m, &ignored) <= 0)
+			break;
+		if (m.head.type == PLAN_MSG_INIT_PID && m.fd >= 0)
+			take_init(l, &m);
+		(void)fd_close(m.fd);
+	}
+}
+
 /* Map ids if init asked for it and its pid is known. */
 static int answer_ids(struct launch *l, struct err *e)
 {
@@ -368,6 +385,7 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 		return 0;
 	case PLAN_MSG_FAILED:
 		*e = m->err;
+		learn_init(l);
 		return e->code;
 	case PLAN_MSG_NONE:
 	case PLAN_MSG_SETUP:

@@ -101,15 +101,7 @@ static int walk(struct init *i, struct err *e)
 
 int main(int argc, char **argv)
 {
-	static struct init i = {
-		.root_fd = -EBADF,
-		.terminal_fd = -EBADF,
-		.empty_fd = -EBADF,
-		.null_fd = -EBADF,
-		.host_proc_fd = -EBADF,
-		.proc_fd = -EBADF,
-		.state_fds = {-EBADF, -EBADF},
-	};
+	static struct init i;
 	static struct err e;
 	uint32_t fd;
 
@@ -117,6 +109,11 @@ int main(int argc, char **argv)
 	 * (the memfd is reachable as /proc/self/exe of an init) gets nothing. */
 	if (argc != 2 || str_to_u32(argv[1], 1 << 20, &fd) < 0)
 		sys_exit(70);
+	/* Not by an initializer, which would put a page of zeros into the image. */
+	i.root_fd = i.terminal_fd = i.empty_fd = i.null_fd = -EBADF;
+	i.host_proc_fd = i.proc_fd = -EBADF;
+	for (size_t n = 0; n < ARRAY_SIZE(i.state_fds); n++)
+		i.state_fds[n] = -EBADF;
 	i.sync_fd = i.report_fd = (int)fd;
 #ifdef CORACLE_FAULT
 	sys_fault_init("init", getenv("CORACLE_FAULT"));

@@ -140,19 +140,20 @@ static void plan_bridge(struct builder *b, uint64_t create)
 	if (b->new_user_ns) {
 		plan_add_AWAIT_IDS(&b->block, "linux.uidMappings",
 				   (struct plan_await){.dumpable = b->facts->euid != 0});
-		plan_add_BECOME(&b->block, "linux.uidMappings",
-				(struct plan_become){.uid = b->setup_uid,
-						     .gid = b->setup_gid,
-						     .other_uid = b->setup_uid,
-						     .other_gid = b->setup_gid,
-						     .clear_groups = b->setgroups});
+		plan_add_BECOME(
+			&b->block, "linux.uidMappings",
+			(struct plan_become){.uid = b->setup_uid,
+					     .gid = b->setup_gid,
+					     .other_uid = b->setup_uid,
+					     .other_gid = b->setup_gid,
+					     .clear_groups = b->setgroups && !b->keep_groups});
 	} else if (b->joined_user_ns) {
 		/* Its mappings are unknown here: root if it has one, else the process's own user.
 		 */
 		plan_add_BECOME(&b->block, "linux.namespaces",
 				(struct plan_become){.other_uid = b->process->user.uid,
 						     .other_gid = b->process->user.gid,
-						     .clear_groups = true});
+						     .clear_groups = !b->keep_groups});
 	}
 }
 
@@ -264,7 +265,7 @@ int plan_exec_join(struct builder *b)
 					.gid = setup_id(&b->spec->linux_.gid_mappings),
 					.other_uid = b->process->user.uid,
 					.other_gid = b->process->user.gid,
-					.clear_groups = b->setgroups,
+					.clear_groups = b->setgroups && !b->keep_groups,
 				});
 	return 0;
 }

@@ -84,37 +84,13 @@ static int refuse_linux(struct builder *b)
 	return l->mount_label[0] != '\0' ? plan_unsupported(b, "linux.mountLabel") : 0;
 }
 
-/* Annotations of the peers that change what happens; others are labels. */
-static int refuse_annotations(struct builder *b)
-{
-	static const char *const prefixes[] = {"run.oci.", "org.systemd.property.", "org.criu.",
-					       "krun.", "module.wasm."};
-	static const char *const honoured[] = {"run.oci.hooks.stdout", "run.oci.hooks.stderr"};
-
-	for (size_t n = 0; n < b->spec->annotations.n; n++) {
-		const char *key = b->spec->annotations.items[n].key;
-		bool known = false;
-
-		for (size_t k = 0; k < ARRAY_SIZE(honoured) && !known; k++)
-			known = str_eq(key, honoured[k]);
-		for (size_t k = 0; k < ARRAY_SIZE(prefixes) && !known; k++)
-			if (str_starts(key, prefixes[k]))
-				return plan_unsupported(b,
-							plan_origin(b, "annotations[\"%s\"]", key));
-	}
-	return 0;
-}
-
 static int refuse(struct builder *b)
 {
 	int r = refuse_linux(b);
 
-	if (r == 0 && b->options->purpose != PURPOSE_EXEC) {
-		if (b->spec->has_vm)
-			return plan_unsupported(b, "vm");
-		r = refuse_annotations(b);
-	}
-	return r;
+	if (r == 0 && b->options->purpose != PURPOSE_EXEC && b->spec->has_vm)
+		return plan_unsupported(b, "vm");
+	return r == 0 ? plan_annotations(b) : r;
 }
 
 static void builder_init(struct builder *b, struct arena *a, const struct spec *spec,
@@ -141,6 +117,7 @@ static int finish(struct builder *b, struct plan_array argv, struct plan_array e
 	b->plan->terminal = b->process->terminal;
 	b->plan->has_oom_score_adj = b->process->has_oom_score_adj;
 	b->plan->oom_score_adj = b->process->oom_score_adj;
+	b->plan->hooks = b->options->purpose == PURPOSE_EXEC ? NULL : &b->spec->hooks;
 	return block_finish(&b->block, argv, envp, (uint32_t)b->plan->n_slots, &b->plan->block,
 			    b->e);
 }

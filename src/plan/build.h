@@ -34,6 +34,10 @@ struct plan_parameters {
 	enum cgroup_manager manager;
 	bool no_pivot, no_new_keyring;
 	unsigned preserve_fds;
+	/* Socket activation, sd_listen_fds(3): descriptors that follow those of preserve_fds, and
+	 * the value of LISTEN_FDNAMES ("" for none). */
+	unsigned listen_fds;
+	const char *listen_names;
 	/* exec: the namespaces of the container, CLONE_NEW*. */
 	uint64_t target_namespaces;
 };
@@ -97,9 +101,10 @@ struct plan {
 	struct plan_schedule schedule;
 	const char *time_offsets; /* what is written for the clocks; NULL: nothing */
 	bool terminal;
-	bool host_turn;        /* init waits for the host half: hooks */
-	bool hooks_unbounded;  /* one of init's hooks has no timeout */
-	uint64_t hook_seconds; /* else the time that they may take */
+	const struct spec_hooks *hooks; /* NULL for exec */
+	bool host_turn;                 /* init waits for the host half: hooks */
+	bool hooks_unbounded;           /* one of init's hooks has no timeout */
+	uint64_t hook_seconds;          /* else the time that they may take */
 	struct err *warnings;
 	size_t n_warnings;
 	const struct plan_block *block;
@@ -132,6 +137,8 @@ struct builder {
 	uint32_t setup_uid, setup_gid;
 	unsigned root_mounts; /* on "/" */
 	bool setgroups;
+	bool keep_groups;                   /* run.oci.keep_original_groups */
+	uint32_t listen_slot;               /* of the environment, for LISTEN_PID */
 	plan_slot hook_output, hook_errors; /* of run.oci.hooks.{stdout,stderr} */
 	struct err *e;
 };
@@ -180,6 +187,15 @@ int plan_schedule(struct builder *b);
 int plan_machine(struct builder *b);
 /* "0-3,7" into @bits, of which there are @max (a multiple of 64). Returns 0 or -EINVAL. */
 int plan_parse_list(const char *text, uint64_t *bits, size_t max) _must_check_;
+
+/* build-annotations.c: those of crun and runc that change what happens: taken up, or refused by
+ * name.
+ */
+int plan_annotations(struct builder *b);
+
+/* build-listen.c: the environment with what socket activation adds, and the step for LISTEN_PID. */
+int plan_listen_env(struct builder *b, struct str_list *ret);
+void plan_listen_pid(struct builder *b);
 
 /* build-process.c: everything of "process", in two parts around the exec's clone. */
 int plan_process(struct builder *b, struct plan_array *ret_argv, struct plan_array *ret_envp);

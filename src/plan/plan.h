@@ -63,6 +63,7 @@ typedef int32_t plan_slot;
 	X(MEMORY_POLICY, memory_policy, "memory-policy", "set the NUMA memory policy")             \
 	X(SESSION, session, "session", "lead a new session, take the terminal")                    \
 	X(RLIMIT, rlimit, "rlimit", "set a resource limit")                                        \
+	X(LISTEN_PID, env_pid, "listen-pid", "tell the process its pid in the environment")        \
 	X(HOME, home, "home", "take HOME from the container's passwd")                             \
 	X(CWD, cwd, "cwd", "enter the working directory")                                          \
 	X(SIGNALS, signals, "signals", "reset ignored signals")                                    \
@@ -290,6 +291,11 @@ struct plan_memory_policy {
 
 struct plan_session {
 	uint32_t terminal; /* take the console as controlling terminal and stdio */
+};
+
+struct plan_env_pid {
+	uint32_t env_slot; /* index into the environment to fill */
+	plan_str prefix;   /* "LISTEN_PID=" */
 };
 
 struct plan_home {

@@ -107,6 +107,11 @@ FIELDS(memory_policy) = {
 	END,
 };
 FIELDS(session) = {FIELD(session, terminal, BOOL), END};
+FIELDS(env_pid) = {
+	FIELD(env_pid, env_slot, U32),
+	FIELD(env_pid, prefix, STRING),
+	END,
+};
 FIELDS(home) = {
 	FIELD(home, passwd, STRING), FIELD(home, uid, U32),         FIELD(home, env_slot, U32),
 	FIELD(home, prefix, STRING), FIELD(home, fallback, STRING), END,

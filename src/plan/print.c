@@ -389,6 +389,17 @@ static void text_schedule(struct text *t, const struct plan_schedule *s)
 		line(t, "cpus    all\n");
 }
 
+/* Hooks of the host half; those of init are steps. */
+static void text_hooks(struct text *t, const char *kind, const struct spec_hook_list *l)
+{
+	for (size_t n = 0; n < l->n; n++) {
+		line(t, "hook    %s", l->items[n].path);
+		if (l->items[n].has_timeout)
+			line(t, " timeout=%lld", (long long)l->items[n].timeout);
+		line(t, "  # hooks.%s[%u]\n", kind, (unsigned)n);
+	}
+}
+
 static void text_host(struct text *t, const struct plan *p)
 {
 	struct words w = {0};
@@ -412,6 +423,12 @@ static void text_host(struct text *t, const struct plan *p)
 		line(t, "clock   %.*s  # linux.timeOffsets\n", (int)strcspn(s, "\n"), s);
 	}
 	text_schedule(t, &p->schedule);
+	if (p->hooks) {
+		text_hooks(t, "prestart", &p->hooks->prestart);
+		text_hooks(t, "createRuntime", &p->hooks->create_runtime);
+		text_hooks(t, "poststart", &p->hooks->poststart);
+		text_hooks(t, "poststop", &p->hooks->poststop);
+	}
 	for (size_t n = 0; n < p->n_slots; n++) {
 		const struct plan_slot_source *s = &p->slots[n];
 
@@ -568,6 +585,17 @@ static void json_schedule(struct json_writer *w, const struct plan_schedule *s)
 		json_kv_bool(w, "allCpus", true);
 }
 
+static void json_hooks(struct json_writer *w, const char *kind, const struct spec_hook_list *l)
+{
+	if (l->n == 0)
+		return;
+	json_key(w, kind);
+	json_array_begin(w);
+	for (size_t n = 0; n < l->n; n++)
+		json_string(w, l->items[n].path);
+	json_array_end(w);
+}
+
 static void json_host(struct json_writer *w, const struct plan *p)
 {
 	struct words clone = {0};
@@ -590,6 +618,12 @@ static void json_host(struct json_writer *w, const struct plan *p)
 	if (p->time_offsets)
 		json_kv_string(w, "timeOffsets", p->time_offsets);
 	json_schedule(w, &p->schedule);
+	if (p->hooks) {
+		json_hooks(w, "prestart", &p->hooks->prestart);
+		json_hooks(w, "createRuntime", &p->hooks->create_runtime);
+		json_hooks(w, "poststart", &p->hooks->poststart);
+		json_hooks(w, "poststop", &p->hooks->poststop);
+	}
 	json_slots(w, p);
 }
 
