@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "host/idmapped.h"
 
 static int open_tree(const char *path, bool recursive, bool nofollow, struct err *e)
 {
@@ -52,6 +53,8 @@ static int open_slot(const struct launch_request *q, const struct plan_slot_sour
 		return fd < 0 ? err_sys(e, ERR_IO, fd, "open \"%s\"", s->path) : fd;
 	case SLOT_CGROUP:
 		return open_cgroup(q, s->hierarchy, e);
+	case SLOT_INSTANCE:
+		return idmapped_make_instance(s, e);
 	case SLOT_TARGET:
 		return q->target_fd;
 	case SLOT_LISTENER:
@@ -60,19 +63,47 @@ static int open_slot(const struct launch_request *q, const struct plan_slot_sour
 	return err_set(e, ERR_INTERNAL, -EINVAL, "unknown slot");
 }
 
-int slots_open(const struct launch_request *q, int *slots, struct err *e)
+/* Give slot @fd its mapping. @userns holds the user namespaces that are open already, by index. */
+static int map_ids(const struct plan_slot_source *s, int fd, int *userns, struct err *e)
+{
+	int *namespace = &userns[s->userns->index];
+
+	if (*namespace < 0)
+		*namespace = idmapped_open_userns(s->userns, e);
+	return *namespace < 0 ? *namespace : idmapped_apply(fd, *namespace, s, e);
+}
+
+static int open_all(const struct launch_request *q, int *slots, int *userns, struct err *e)
 {
 	const struct plan *p = q->plan;
 
-	for (size_t n = 0; n < p->n_slots; n++)
-		slots[n] = -EBADF;
 	for (size_t n = 0; n < p->n_slots; n++) {
-		slots[n] = open_slot(q, &p->slots[n], e);
-		if (slots[n] < 0)
-			return p->slots[n].origin ? err_where(e, "%s", p->slots[n].origin)
-						  : slots[n];
+		const struct plan_slot_source *s = &p->slots[n];
+		int r = slots[n] = open_slot(q, s, e);
+
+		if (r >= 0 && s->userns)
+			r = map_ids(s, slots[n], userns, e);
+		if (r < 0)
+			return s->origin ? err_where(e, "%s", s->origin) : r;
 	}
 	return 0;
+}
+
+int slots_open(const struct launch_request *q, int *slots, struct err *e)
+{
+	unsigned n_userns = q->plan->n_mount_userns;
+	int *userns = arena_newn(q->arena, int, n_userns + 1), r;
+
+	for (size_t n = 0; n < q->plan->n_slots; n++)
+		slots[n] = -EBADF;
+	if (!userns)
+		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
+	for (unsigned n = 0; n < n_userns; n++)
+		userns[n] = -EBADF;
+	r = open_all(q, slots, userns, e);
+	for (unsigned n = 0; n < n_userns; n++)
+		(void)fd_close(userns[n]);
+	return r;
 }
 
 void slots_close(const struct launch_request *q, int *slots)

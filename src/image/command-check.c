@@ -16,12 +16,14 @@
 enum {
 	OPT_DIGEST = CLI_OWN,
 	OPT_VERITY,
+	OPT_READ,
 };
 
 static const struct option long_options[] = {
 	{"objects", required_argument, NULL, 'o'},
 	{"digest", required_argument, NULL, OPT_DIGEST},
 	{"verity", required_argument, NULL, OPT_VERITY},
+	{"read", no_argument, NULL, OPT_READ},
 	{"mounted", required_argument, NULL, 'm'},
 	CLI_LONG_OPTIONS,
 };
@@ -29,6 +31,7 @@ static const struct option long_options[] = {
 struct check {
 	struct cli *cli;
 	const char *objects, *mounted;
+	bool read; /* sealed objects, too */
 	enum verity_want verity;
 	enum image_hash hash;
 	bool has_digest;
@@ -54,8 +57,7 @@ static void report_wrong(void *ctx, const char *path, const char *what)
 }
 
 /* The digest first: nothing in the image is looked at before. */
-static int check_digest(struct check *k, const struct image_file *f, bool *ret_measured,
-			struct err *e)
+static int check_digest(struct check *k, struct image_file *f, bool *ret_measured, struct err *e)
 {
 	char hex[2 * IMAGE_DIGEST_MAX + 1];
 	uint8_t digest[IMAGE_DIGEST_MAX];
@@ -91,6 +93,7 @@ static int check_objects(struct check *k, const struct image_tree *t, struct err
 		.ctx = k,
 		.progress = &k->cli->progress,
 		.require_verity = k->verity == VERITY_REQUIRE,
+		.read_sealed = k->read,
 	};
 	int r;
 
@@ -212,6 +215,9 @@ static bool parse_option(struct check *k, int opt)
 	case OPT_DIGEST:
 		k->has_digest = cli_parse_digest(optarg, &k->hash, k->digest);
 		return k->has_digest;
+	case OPT_READ:
+		k->read = true;
+		return true;
 	case OPT_VERITY:
 		return cli_parse_verity(optarg, &k->verity);
 	default:

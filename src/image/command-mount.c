@@ -134,7 +134,7 @@ static int run_mount(struct mount_command *m)
 		}
 	}
 	m->o.idmap_fd = idmap;
-	r = image_file_open(m->image, &f, &e);
+	r = image_file_open_unread(m->image, &f, &e);
 	if (r < 0)
 		return cli_fail(m->cli, &e);
 	m->trust.verity = m->o.verity;

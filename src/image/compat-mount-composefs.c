@@ -151,7 +151,7 @@ static int run(struct compat *m, const char *image, const char *target)
 		m->o.verity = VERITY_REQUIRE;
 	m->trust.objects = m->o.objects;
 	m->trust.n_objects = m->o.n_objects;
-	r = image_file_open(image, &f, &e);
+	r = image_file_open_unread(image, &f, &e);
 	if (r < 0)
 		return cli_fail(&c, &e);
 	r = trust_image(&f, &m->trust, &trust, &e);

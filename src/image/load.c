@@ -14,43 +14,62 @@
 
 #define FILE_MAX (1ULL << 34) /* an image of 16 GiB has some 200 million inodes */
 
-int image_file_take_fd(int fd, const char *path, struct image_file *ret, struct err *e)
+int image_file_read(struct image_file *f, struct err *e)
 {
-	struct image_file f = {.fd = fd};
 	struct stat st;
 	ssize_t n = 1;
-	int r = sys_fstat(fd, &st);
+	size_t len = 0;
+	int r = f->data ? 1 : sys_fstat(f->fd, &st);
 
+	if (r > 0)
+		return 0;
 	if (r == 0 && !S_ISREG(st.st_mode))
 		r = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
 	if (r == 0 && (uint64_t)st.st_size > FILE_MAX)
 		r = -EFBIG;
 	if (r == 0) {
-		f.data = malloc((size_t)st.st_size + 1);
-		r = f.data ? 0 : -ENOMEM;
+		f->data = malloc((size_t)st.st_size + 1);
+		r = f->data ? 0 : -ENOMEM;
 	}
-	while (r == 0 && n != 0 && f.len < (size_t)st.st_size) {
-		n = sys_pread(fd, f.data + f.len, (size_t)st.st_size - f.len, f.len);
+	while (r == 0 && n != 0 && len < (size_t)st.st_size) {
+		n = sys_pread(f->fd, f->data + len, (size_t)st.st_size - len, len);
 		if (n > 0)
-			f.len += (size_t)n;
+			len += (size_t)n;
 		else if (n < 0 && n != -EINTR)
 			r = (int)n;
 	}
-	if (r < 0) {
+	f->len = len;
+	return r < 0 ? err_sys(e, ERR_IO, r, "read the file") : 0;
+}
+
+int image_file_take_fd(int fd, const char *path, struct image_file *ret, struct err *e)
+{
+	struct image_file f = {.fd = fd};
+
+	if (image_file_read(&f, e) < 0) {
 		image_file_done(&f);
-		return err_sys(e, ERR_IO, r, "read %s", path);
+		return err_wrap(e, "%s", path);
 	}
 	*ret = f;
 	return 0;
 }
 
-int image_file_open(const char *path, struct image_file *ret, struct err *e)
+int image_file_open_unread(const char *path, struct image_file *ret, struct err *e)
 {
-	int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0);
+	int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
 
 	if (fd < 0)
 		return err_sys(e, ERR_IO, fd, "open %s", path);
-	return image_file_take_fd(fd, path, ret, e);
+	*ret = (struct image_file){.fd = fd};
+	return 0;
+}
+
+int image_file_open(const char *path, struct image_file *ret, struct err *e)
+{
+	struct image_file f = {.fd = -EBADF};
+	int r = image_file_open_unread(path, &f, e);
+
+	return r < 0 ? r : image_file_take_fd(f.fd, path, ret, e);
 }
 
 void image_file_done(struct image_file *f)
@@ -107,7 +126,7 @@ int image_load_any(const char *path, const struct scan_options *o, struct image_
 	return 0;
 }
 
-int image_file_digest(const struct image_file *f, enum image_hash hash, uint8_t *ret_digest,
+int image_file_digest(struct image_file *f, enum image_hash hash, uint8_t *ret_digest,
 		      bool *ret_measured, struct err *e)
 {
 	enum image_hash measured;
@@ -119,6 +138,9 @@ int image_file_digest(const struct image_file *f, enum image_hash hash, uint8_t 
 		return 0;
 	if (r < 0 && !verity_is_absent(r))
 		return err_sys(e, ERR_IO, r, "measure the image");
+	r = image_file_read(f, e);
+	if (r < 0)
+		return r;
 	r = verity_new(hash, &v);
 	if (r == 0) {
 		verity_update(v, f->data, f->len);

@@ -11,12 +11,18 @@
 #include "image/scan.h"
 #include "image/tree.h"
 
-/* A whole file in memory, and the descriptor that it was read from. */
+/* A file, and all of its bytes in memory once they are needed. */
 struct image_file {
 	int fd;
-	uint8_t *data;
+	uint8_t *data; /* NULL: not read yet */
 	size_t len;
 };
+
+/* Open @path, and read nothing yet. */
+int image_file_open_unread(const char *path, struct image_file *ret, struct err *e) _must_check_;
+
+/* Read what is not read yet. */
+int image_file_read(struct image_file *f, struct err *e) _must_check_;
 
 /* Read @path ("-": not allowed). */
 int image_file_open(const char *path, struct image_file *ret, struct err *e) _must_check_;
@@ -33,9 +39,9 @@ bool image_file_is_image(const struct image_file *f);
 int image_load_any(const char *path, const struct scan_options *o, struct image_tree *ret,
 		   struct image_file *ret_file, unsigned *ret_version, struct err *e) _must_check_;
 
-/* The fs-verity digest of what @f was read from: the kernel's if the file has fs-verity, else
- * computed from the bytes. *@ret_measured tells which. */
-int image_file_digest(const struct image_file *f, enum image_hash hash, uint8_t *ret_digest,
+/* The fs-verity digest of what @f is: the kernel's if the file has fs-verity, else computed from
+ * the bytes, which are read for it. *@ret_measured tells which. */
+int image_file_digest(struct image_file *f, enum image_hash hash, uint8_t *ret_digest,
 		      bool *ret_measured, struct err *e) _must_check_;
 
 /* Is the image what our writer makes of the tree in it, byte for byte? Consumes @t, which was read

@@ -44,6 +44,7 @@ const struct image_command image_commands[] = {
 	 "  -o, --objects DIR     measure each object\n"
 	 "      --digest DIGEST   the image must have this digest\n"
 	 "      --verity MODE     require: the kernel must have measured; default: try\n"
+	 "      --read            read objects that are sealed, too\n"
 	 "  -m, --mounted DIR     compare with this mount, and read all of it\n",
 	 command_check},
 	{"mount", "IMAGE DIR", "mount an image",

@@ -111,7 +111,7 @@ static const char *check_object(const struct image_node *n, int fd, struct hashe
 		p->sealed++;
 		if (hash != hash_of(n) || memcmp(digest, n->digest, n->digest_len) != 0)
 			return "wrong content (sealed as something else)";
-		return NULL;
+		return p->read_sealed ? check_content(n, fd, h, p, r) : NULL;
 	}
 	if (!verity_is_absent(*r))
 		return NULL;

@@ -15,6 +15,7 @@ struct prove {
 	void *ctx;
 	struct progress *progress;
 	bool require_verity; /* an object that the kernel does not measure is wrong */
+	bool read_sealed; /* read sealed objects too: the kernel checks blocks when they are read */
 	uint64_t checked, bad, sealed;
 	uint64_t bytes; /* read */
 };

@@ -262,14 +262,16 @@ static int try_mount(const struct mount_options *o, const char *stubs, const cha
 	return mount_attach(mnt, target, e);
 }
 
-int rootless_mount(const struct image_file *f, const struct mount_options *o, const char *stubs,
+int rootless_mount(struct image_file *f, const struct mount_options *o, const char *stubs,
 		   const char *target, struct mount_report *ret, struct err *e)
 {
 	bool verity = o->verity != VERITY_OFF;
 	struct image_tree tree = {0};
 	struct erofs_info info;
-	int r = erofs_read(f->data, f->len, 0, &tree, &info, e);
+	int r = image_file_read(f, e);
 
+	if (r == 0)
+		r = erofs_read(f->data, f->len, 0, &tree, &info, e);
 	if (r == 0)
 		r = make_stubs(&tree, stubs, e);
 	image_tree_done(&tree);

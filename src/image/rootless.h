@@ -14,5 +14,5 @@
 
 /* Make the stubs of the image @f in the directory @stubs, which is made or empty, and mount them on
  * @target. Owners are kept where the namespace can express them; devices become empty files. */
-int rootless_mount(const struct image_file *f, const struct mount_options *o, const char *stubs,
+int rootless_mount(struct image_file *f, const struct mount_options *o, const char *stubs,
 		   const char *target, struct mount_report *ret, struct err *e) _must_check_;

@@ -9,12 +9,13 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "image/erofs-format.h"
 #include "image/listing.h"
 
 #define SAMPLE 16
 
-static int check_digest(const struct image_file *f, const struct trust_options *o,
-			struct trust_result *t, struct err *e)
+static int check_digest(struct image_file *f, const struct trust_options *o, struct trust_result *t,
+			struct err *e)
 {
 	int r = image_file_digest(f, o->hash, t->digest, &t->sealed, e);
 
@@ -65,27 +66,56 @@ static bool sample_objects(const struct image_tree *t, const struct trust_option
 	return seen > 0;
 }
 
-int trust_image(const struct image_file *f, const struct trust_options *o, struct trust_result *ret,
+/* Look into the image: is it ours, and are its objects sealed? */
+static int check_tree(struct image_file *f, const struct trust_options *o, bool canonical,
+		      struct trust_result *t, struct err *e)
+{
+	struct image_tree tree = {0};
+	struct erofs_info info;
+	int r = image_file_read(f, e);
+
+	if (r == 0)
+		r = erofs_read(f->data, f->len, 0, &tree, &info, e);
+	if (r == 0)
+		t->objects_sealed = sample_objects(&tree, o);
+	if (r == 0 && canonical)
+		r = image_file_check_canonical(f, &tree, info.version, e);
+	image_tree_done(&tree);
+	return r;
+}
+
+/* What decides how it is mounted is in the first bytes. */
+static int read_header(const struct image_file *f, struct trust_result *t, struct err *e)
+{
+	uint8_t header[CFS_HEADER_SIZE];
+	ssize_t n = sys_pread(f->fd, header, sizeof(header), 0);
+
+	if (n < 0)
+		return err_sys(e, ERR_IO, (int)n, "read the image");
+	if (n != sizeof(header) || get32(header) != CFS_MAGIC)
+		return err_set(e, ERR_IMAGE, -EINVAL, "not an image: no composefs header");
+	t->has_acl = get32(header + 8) & CFS_FLAG_ACL;
+	return 0;
+}
+
+int trust_image(struct image_file *f, const struct trust_options *o, struct trust_result *ret,
 		struct err *e)
 {
 	struct trust_result t = {0};
-	struct image_tree tree = {0};
-	struct erofs_info info;
+	bool canonical;
 	int r = 0;
 
 	if (o->has_digest || o->verity == VERITY_REQUIRE)
 		r = check_digest(f, o, &t, e);
 	if (r < 0)
 		return r;
-	r = erofs_read(f->data, f->len, 0, &tree, &info, e);
-	t.has_acl = r == 0 && info.has_acl;
-	t.objects_sealed = r == 0 && sample_objects(&tree, o);
 	/* What is sealed and has the right digest is what its maker made. */
-	if (r == 0 && !o->skip_canonical && !(t.sealed && o->has_digest))
-		r = image_file_check_canonical(f, &tree, info.version, e);
-	image_tree_done(&tree);
-	if (r < 0)
-		return r;
-	*ret = t;
-	return 0;
+	canonical = !o->skip_canonical && !(t.sealed && o->has_digest);
+	if (canonical || o->verity == VERITY_TRY)
+		r = check_tree(f, o, canonical, &t, e);
+	if (r == 0)
+		r = read_header(f, &t, e);
+	if (r == 0)
+		*ret = t;
+	return r;
 }

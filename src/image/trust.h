@@ -28,7 +28,8 @@ struct trust_result {
 	bool objects_sealed; /* a sample of them is: the kernel measures what it should */
 };
 
-/* Measure first; look into the image only after that. With verity=require the image must be sealed.
- * Messages for a wrong digest are those that scripts know from mount.composefs. */
-int trust_image(const struct image_file *f, const struct trust_options *o, struct trust_result *ret,
+/* Measure first; look into the image only after that, and only if there is a reason to: an image
+ * that is sealed and has the right digest is not even read. With verity=require the image must be
+ * sealed. Messages for a wrong digest are those that scripts know from mount.composefs. */
+int trust_image(struct image_file *f, const struct trust_options *o, struct trust_result *ret,
 		struct err *e) _must_check_;

@@ -97,3 +97,9 @@ int mount_empty(const char *fstype, bool writable, struct err *e) _must_check_;
 
 /* Cover the directory @target with the one empty read-only file system, made as @fstype. */
 int mask_directory(struct init *i, const char *fstype, int target, struct err *e) _must_check_;
+
+/* --- copyup.c --------------------------------------------------------------------------------- */
+
+/* Fill the new file system @to_fd with what the directory @from_fd (both may be O_PATH) holds; its
+ * root takes mode and owner too, as @flags (PLAN_MOUNT_COPY_*) say. */
+int copyup(struct init *i, int from_fd, int to_fd, uint32_t flags, struct err *e) _must_check_;

@@ -150,6 +150,11 @@ int step_MOUNT(struct init *i, const struct plan_mount *o, struct err *e)
 	target = open_target(i, init_string(i, o->target), true, o->flags, e);
 	if (target < 0)
 		return target;
+	if (o->flags & PLAN_MOUNT_COPY_UP) {
+		r = copyup(i, target, fd, o->flags, e);
+		if (r < 0)
+			return r;
+	}
 	if (!later)
 		attr.set = attr.clear = 0;
 	r = attr_apply(i, fd, &attr, false, e);

@@ -116,10 +116,6 @@ static int check_flags(struct builder *b, const struct resolved *m)
 {
 	const uint32_t links = PLAN_MOUNT_COPY_SYMLINK | PLAN_MOUNT_SOURCE_NOFOLLOW;
 
-	if (m->has_idmap)
-		return plan_unsupported(b, plan_origin(b, "%s.options (\"idmap\")", m->origin));
-	if (m->flags & PLAN_MOUNT_COPY_UP)
-		return plan_unsupported(b, plan_origin(b, "%s.options (\"tmpcopyup\")", m->origin));
 	if (!m->bind && (m->flags & links))
 		return bad_mount(b, m, "only a bind mount has a source to take",
 				 m->flags & PLAN_MOUNT_COPY_SYMLINK ? "copy-symlink"
@@ -215,6 +211,7 @@ static bool is_peer(const struct builder *b, const struct resolved *m)
 static int plan_bind(struct builder *b, struct resolved *m)
 {
 	const uint32_t nofollow = PLAN_MOUNT_SOURCE_NOFOLLOW | PLAN_MOUNT_COPY_SYMLINK;
+	const struct plan_mount_userns *userns = NULL;
 	const char *source = m->mount->source;
 	plan_slot slot = PLAN_NO_SLOT;
 
@@ -228,12 +225,21 @@ static int plan_bind(struct builder *b, struct resolved *m)
 	if (!source)
 		return err_set(b->e, ERR_INTERNAL, -ENOMEM, "out of memory");
 	m->peer = is_peer(b, m);
-	if (b->host_opens || m->peer)
-		slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_TREE,
-								  .path = source,
-								  .recursive = m->recursive,
-								  .nofollow = m->flags & nofollow,
-								  .origin = m->origin});
+	if (m->has_idmap) {
+		int r = plan_mount_idmap(b, m->mount, m->idmap, m->origin, &userns);
+
+		if (r < 0)
+			return r;
+	}
+	if (b->host_opens || m->peer || userns)
+		slot = plan_add_slot(
+			b, (struct plan_slot_source){.kind = SLOT_TREE,
+						     .path = source,
+						     .recursive = m->recursive,
+						     .nofollow = m->flags & nofollow,
+						     .userns = userns,
+						     .recursive_idmap = m->recursive_idmap,
+						     .origin = m->origin});
 	add_bind(b, m, source, slot);
 	return 0;
 }
@@ -387,6 +393,40 @@ static struct plan_mount sysfs_instead(struct builder *b, const struct resolved 
 	return o;
 }
 
+/* The mapping of a mount is given by who has power over the file system: the host half makes it,
+ * and init attaches it like a bind. */
+static int plan_mapped_instance(struct builder *b, struct resolved *m)
+{
+	const struct plan_mount_userns *userns = NULL;
+	const char *type = m->mount->type;
+	int r;
+
+	if (kernel_instance(type)) {
+		(void)err_set(b->e, ERR_CONFIG_INVALID, -EINVAL,
+			      "file system type \"%s\" does not support id mappings", type);
+		return err_where(b->e, "%s", m->origin);
+	}
+	if ((m->flags & PLAN_MOUNT_COPY_UP) || needs_old_call(m, m->mount->source))
+		return bad_mount(b, m, "an id-mapped mount does not go with an option of",
+				 m->flags & PLAN_MOUNT_COPY_UP ? "tmpcopyup" : "mount(2)");
+	if (m->super_ro)
+		add_word(m, "ro");
+	r = plan_mount_idmap(b, m->mount, m->idmap, m->origin, &userns);
+	if (r < 0)
+		return r;
+	add_bind(b, m, m->mount->source,
+		 plan_add_slot(b, (struct plan_slot_source){
+					  .kind = SLOT_INSTANCE,
+					  .path = m->mount->source,
+					  .fstype = type,
+					  .options = {.items = m->words, .n = m->n_words},
+					  .userns = userns,
+					  .recursive_idmap = m->recursive_idmap,
+					  .origin = m->origin,
+				  }));
+	return 0;
+}
+
 static int plan_instance(struct builder *b, struct resolved *m)
 {
 	const char *type = m->mount->type;
@@ -397,6 +437,8 @@ static int plan_instance(struct builder *b, struct resolved *m)
 		add_bind(b, m, "/proc", PLAN_NO_SLOT);
 		return 0;
 	}
+	if (m->has_idmap)
+		return plan_mapped_instance(b, m);
 	if (str_eq(type, "proc"))
 		o.flags = PLAN_MOUNT_NO_SYMLINKS;
 	else if (str_eq(type, "sysfs"))
@@ -486,6 +528,11 @@ static int plan_cgroup_mount(struct builder *b, struct resolved *m)
 	return r;
 }
 
+static bool is_cgroup(const char *type)
+{
+	return str_eq(type, "cgroup") || str_eq(type, "cgroup2");
+}
+
 int plan_mounts(struct builder *b)
 {
 	for (size_t n = 0; n < b->spec->n_mounts; n++) {
@@ -496,7 +543,7 @@ int plan_mounts(struct builder *b)
 			return r;
 		if (m.bind)
 			r = plan_bind(b, &m);
-		else if (str_eq(m.mount->type, "cgroup") || str_eq(m.mount->type, "cgroup2"))
+		else if (!m.has_idmap && is_cgroup(m.mount->type))
 			r = plan_cgroup_mount(b, &m);
 		else
 			r = plan_instance(b, &m);

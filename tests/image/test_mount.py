@@ -127,3 +127,35 @@ def test_rootless(image, built):
         pytest.skip(f"not on this kernel: {done.stderr.strip()}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "stub files" in done.stdout and " 0 wrong" in done.stdout
+
+
+@needs_root
+def test_idmap(image, built):
+    """Owners in the image appear as those of a user namespace."""
+    job = subprocess.Popen(["unshare", "-U", "sleep", "60"])
+    try:
+        for _ in range(200):
+            if os.readlink(f"/proc/{job.pid}/ns/user") != os.readlink("/proc/self/ns/user"):
+                break
+            subprocess.run(["sleep", "0.01"], check=True)
+        for name in ("uid_map", "gid_map"):
+            with open(f"/proc/{job.pid}/{name}", "w") as file:
+                file.write("0 100000 65536\n")
+        image("mount", "--verity", "off", "--idmap", f"/proc/{job.pid}/ns/user", "-o", built / "store",
+              built / "image", built / "mnt")
+    finally:
+        job.kill()
+        job.wait()
+    try:
+        assert (built / "mnt/d0").stat().st_uid == 100000 + os.getuid()
+    finally:
+        unmount(built / "mnt")
+
+
+@needs_root
+def test_helper_of_mount(image, built, tmp_path):
+    """mount(8) calls helpers with the image first and its options behind."""
+    helper = tmp_path / "mount.composefs"
+    helper.symlink_to(image.path)
+    subprocess.run([helper, built / "image", built / "mnt", "-n", "-o", f"ro,basedir={built / 'store'}"], check=True)
+    unmount(built / "mnt")

@@ -27,8 +27,8 @@ static void make(struct arena *a, const struct spec_seccomp *spec, enum seccomp_
 		fail_msg("%s: %s", e.where, e.text);
 }
 
-/* As the kernel does when a filter is loaded (5.11): follow the program for one number as long as it
- * looks at nothing but number and architecture. Returns whether it came to "allow". */
+/* As the kernel does when a filter is loaded (5.11): follow the program for one number as long as
+ * it looks at nothing but number and architecture. Returns whether it came to "allow". */
 static bool always_allowed(const struct seccomp_program *prog, uint32_t arch, uint32_t nr)
 {
 	uint32_t acc = 0;
@@ -67,8 +67,8 @@ static bool always_allowed(const struct seccomp_program *prog, uint32_t arch, ui
 	return false;
 }
 
-/* Every number whose verdict is "allow" whatever its arguments is one that the kernel allows without
- * running the program. */
+/* Every number whose verdict is "allow" whatever its arguments is one that the kernel allows
+ * without running the program. */
 static void test_cache(void **state)
 {
 	static const char *const archs[] = {"SCMP_ARCH_X86", "SCMP_ARCH_X32", NULL};
@@ -113,9 +113,8 @@ static void make_large(struct arena *a, struct spec_seccomp *spec, unsigned n_ru
 	static const char *names[SYSCALL_COUNT];
 	size_t n = 0;
 
-	*spec = (struct spec_seccomp){.default_action = "SCMP_ACT_ERRNO",
-				      .listener_path = "",
-				      .listener_metadata = ""};
+	*spec = (struct spec_seccomp){
+		.default_action = "SCMP_ACT_ERRNO", .listener_path = "", .listener_metadata = ""};
 	spec->syscalls = arena_newn(a, struct spec_seccomp_syscall, SYSCALL_COUNT * (n_rules + 1));
 	assert_non_null(spec->syscalls);
 	for (unsigned i = 0; i < SYSCALL_COUNT; i++) {
@@ -175,8 +174,8 @@ static void test_too_large(void **state)
 	assert_int_equal(seccomp_compile(&a, &spec, &options, &prog, &e), -E2BIG);
 	assert_int_equal(e.id, ERR_CONFIG_INVALID);
 	assert_string_equal(e.where, "linux.seccomp.syscalls");
-	assert_string_equal(e.text,
-			    "the filter needs more than the 4096 instructions that the kernel takes");
+	assert_string_equal(
+		e.text, "the filter needs more than the 4096 instructions that the kernel takes");
 	arena_done(&a);
 }
 

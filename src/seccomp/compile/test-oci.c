@@ -1,5 +1,5 @@
-/* What a profile means: verdicts of the compiled program, by the simulator; and what is refused, with
- * path and words. */
+/* What a profile means: verdicts of the compiled program, by the simulator; and what is refused,
+ * with path and words. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -220,8 +220,8 @@ static void test_args(void **state)
 	assert_int_equal(X86("personality", 7ULL << 32 | 1, 2), SECCOMP_RET_ALLOW);
 	arena_done(&p.arena);
 
-	compile_sound(&p, ALLOW_PERSONALITY(ARG(0, 1, 0, EQ) "," ARG(1, 2, 0, EQ) "," ARG(
-				  0, 5, 0, EQ)));
+	compile_sound(
+		&p, ALLOW_PERSONALITY(ARG(0, 1, 0, EQ) "," ARG(1, 2, 0, EQ) "," ARG(0, 5, 0, EQ)));
 	assert_int_equal(X64("personality", 1, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(X64("personality", 5, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(X64("personality", 0, 2), SECCOMP_RET_ALLOW);
@@ -247,9 +247,10 @@ static void test_order(void **state)
 	struct profile p;
 
 	(void)state;
-	compile_sound(&p, "{'defaultAction':'SCMP_ACT_ERRNO','defaultErrnoRet':38,'syscalls':[" SOCKET(
-				  "ALLOW", "", ARG(0, 16, 0, NE)) "," SOCKET("ERRNO", ",'errnoRet':1",
-									     ARG(0, 40, 0, EQ)) "]}");
+	compile_sound(&p,
+		      "{'defaultAction':'SCMP_ACT_ERRNO','defaultErrnoRet':38,'syscalls':[" SOCKET(
+			      "ALLOW", "", ARG(0, 16, 0, NE)) "," SOCKET("ERRNO", ",'errnoRet':1",
+									 ARG(0, 40, 0, EQ)) "]}");
 	assert_int_equal(X64("socket", 40, 0), ERRNO(EPERM));
 	assert_int_equal(X64("socket", 2, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(X64("socket", 16, 0), ERRNO(ENOSYS));
@@ -258,16 +259,16 @@ static void test_order(void **state)
 	/* No condition beats all, the first of several; what wants the default is not there. */
 	compile_sound(&p, "{'defaultAction':'SCMP_ACT_KILL','syscalls':[" SOCKET(
 				  "LOG", "", ARG(0, 16, 0, EQ)) ",{'names':['socket'],'action':"
-								 "'SCMP_ACT_KILL'},{'names':["
-								 "'bind'],'action':'SCMP_ACT_LOG'},"
-								 "{'names':['bind'],'action':"
-								 "'SCMP_ACT_ALLOW'}]}");
+								"'SCMP_ACT_KILL'},{'names':["
+								"'bind'],'action':'SCMP_ACT_LOG'},"
+								"{'names':['bind'],'action':"
+								"'SCMP_ACT_ALLOW'}]}");
 	assert_int_equal(X64("socket", 16, 0), SECCOMP_RET_LOG);
 	assert_int_equal(X64("bind", 16, 0), SECCOMP_RET_LOG);
 	arena_done(&p.arena);
 	compile_sound(&p, "{'defaultAction':'SCMP_ACT_KILL','syscalls':[" SOCKET(
 				  "LOG", "", ARG(0, 16, 0, EQ)) ",{'names':['socket'],'action':"
-								 "'SCMP_ACT_ALLOW'}]}");
+								"'SCMP_ACT_ALLOW'}]}");
 	assert_int_equal(X64("socket", 16, 0), SECCOMP_RET_ALLOW);
 	arena_done(&p.arena);
 	/* Of two that contradict each other the first counts. */
@@ -283,9 +284,10 @@ static void test_multiplexed(void **state)
 	struct profile p;
 
 	(void)state;
-	compile_sound(&p, "{'defaultAction':'SCMP_ACT_ERRNO','architectures':['SCMP_ARCH_X86'],"
-			  "'syscalls':[{'names':['accept','shmget'],'action':'SCMP_ACT_ALLOW'}," SOCKET(
-				  "ALLOW", "", ARG(0, 40, 0, NE) "," ARG(1, 3, 0, EQ)) "]}");
+	compile_sound(&p,
+		      "{'defaultAction':'SCMP_ACT_ERRNO','architectures':['SCMP_ARCH_X86'],"
+		      "'syscalls':[{'names':['accept','shmget'],'action':'SCMP_ACT_ALLOW'}," SOCKET(
+			      "ALLOW", "", ARG(0, 40, 0, NE) "," ARG(1, 3, 0, EQ)) "]}");
 	assert_int_equal(X86("socketcall", 5, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(X86("socketcall", 4, 0), ERRNO(EPERM));
 	assert_int_equal(X86("ipc", 23, 0), SECCOMP_RET_ALLOW);
@@ -333,7 +335,8 @@ static void expect_refused(const char *seccomp, const char *where, const char *w
 	arena_done(&p.arena);
 }
 
-#define RULE(more) "{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['read'],'action':" more "}]}"
+#define RULE(more)                                                                                 \
+	"{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['read'],'action':" more "}]}"
 
 static void test_refused(void **state)
 {
@@ -373,10 +376,14 @@ static void test_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_actions),	       cmocka_unit_test(test_architectures),
-		cmocka_unit_test(test_unknown_numbers), cmocka_unit_test(test_operators),
-		cmocka_unit_test(test_args),	       cmocka_unit_test(test_order),
-		cmocka_unit_test(test_multiplexed),    cmocka_unit_test(test_notify_and_flags),
+		cmocka_unit_test(test_actions),
+		cmocka_unit_test(test_architectures),
+		cmocka_unit_test(test_unknown_numbers),
+		cmocka_unit_test(test_operators),
+		cmocka_unit_test(test_args),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_multiplexed),
+		cmocka_unit_test(test_notify_and_flags),
 		cmocka_unit_test(test_refused),
 	};
 

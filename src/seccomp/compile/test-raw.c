@@ -13,8 +13,8 @@
 #include "seccomp/compile/test-simulator.h"
 
 #define INSN(code, k, jt, jf) ((struct sock_filter){(code), (jt), (jf), (k)})
-#define RETURN(k)	      INSN(BPF_RET | BPF_K, k, 0, 0)
-#define LOAD(k)		      INSN(BPF_LD | BPF_W | BPF_ABS, k, 0, 0)
+#define RETURN(k)             INSN(BPF_RET | BPF_K, k, 0, 0)
+#define LOAD(k)               INSN(BPF_LD | BPF_W | BPF_ABS, k, 0, 0)
 
 static char *encode(const void *data, size_t size)
 {

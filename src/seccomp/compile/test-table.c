@@ -125,8 +125,8 @@ static void test_architectures(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),	   cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_known),	   cmocka_unit_test(test_introduced),
+		cmocka_unit_test(test_names),         cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_known),         cmocka_unit_test(test_introduced),
 		cmocka_unit_test(test_architectures),
 	};
 

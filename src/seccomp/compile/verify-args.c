@@ -1,12 +1,12 @@
 /* The proof for arguments. Pure, host side.
  *
- * The twelve halves of arguments are intervals, with the outcomes of tests of their bits beside them.
- * A comparison that these do not decide is followed both ways. Rules that can no longer match are
- * dropped, then all knowledge of halves that no remaining rule looks at, and no instruction from
- * here on; what was seen before in the same place with the same knowledge is not followed again. So the work is a small multiple of the
- * rules where they look at different arguments, and of the values where they look at the same. Where
- * many rules look at many arguments it could still be too much: then the program is run with values
- * around those that the rules name. */
+ * The twelve halves of arguments are intervals, with the outcomes of tests of their bits beside
+ * them. A comparison that these do not decide is followed both ways. Rules that can no longer match
+ * are dropped, then all knowledge of halves that no remaining rule looks at, and no instruction
+ * from here on; what was seen before in the same place with the same knowledge is not followed
+ * again. So the work is a small multiple of the rules where they look at different arguments, and
+ * of the values where they look at the same. Where many rules look at many arguments it could still
+ * be too much: then the program is run with values around those that the rules name. */
 #include "seccomp/compile/verify-args.h"
 
 #include <errno.h>
@@ -61,9 +61,15 @@ struct walk {
 };
 
 /* Outcomes of steps, beside 0 and negative errnos. */
-enum { GIVE_UP = 1 };
+enum {
+	GIVE_UP = 1
+};
 
-enum truth { NO, YES, MAYBE };
+enum truth {
+	NO,
+	YES,
+	MAYBE
+};
 
 static int wrong(struct walk *w, uint32_t pc, const char *what)
 {
@@ -117,8 +123,7 @@ static enum truth cond_holds(const struct known *k, const struct seccomp_cond *c
 		a = min == max && min == c->value ? YES : MAYBE;
 		if ((uint32_t)c->value < k->first[low] || (uint32_t)c->value > k->last[low])
 			a = NO;
-		if (wide &&
-		    (c->value >> 32 < k->first[high] || c->value >> 32 > k->last[high]))
+		if (wide && (c->value >> 32 < k->first[high] || c->value >> 32 > k->last[high]))
 			a = NO;
 		return c->op == SECCOMP_OP_EQ ? a : negate(a);
 	case SECCOMP_OP_LT:
@@ -205,7 +210,8 @@ static bool has_reason(const struct walk *w, uint32_t half, uint32_t mask,
 	return false;
 }
 
-/* --- places seen before ------------------------------------------------------------------------ */
+/* --- places seen before ------------------------------------------------------------------------
+ */
 
 static uint64_t mix(uint64_t h, uint64_t v)
 {
@@ -535,8 +541,8 @@ static int try_points(struct walk *w, uint32_t pc)
 		for (size_t i = 0; i < rule->n_conds * 8ULL; i++) {
 			const struct seccomp_cond *c = &rule->conds[i / 8];
 			uint64_t v = c->value, step = 1ULL << 32, args[6];
-			const uint64_t around[8] = {base[c->arg], v,	    v + 1,	v - 1,
-						    v + step,	  v - step, v ^ c->mask, ~v};
+			const uint64_t around[8] = {base[c->arg], v,        v + 1,       v - 1,
+						    v + step,     v - step, v ^ c->mask, ~v};
 			int r;
 
 			if (left == 0)

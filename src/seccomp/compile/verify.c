@@ -2,8 +2,8 @@
  *
  * It follows the program with a box: an interval of architectures times one of numbers. A
  * comparison splits the box, a return must agree with the policy over all of it, and so does a
- * load of an argument, which only numbers with rules may reach; from there on verify-args.c goes on.
- * The program may do no more than the emitter has reason to: anything else is wrong, even if it
+ * load of an argument, which only numbers with rules may reach; from there on verify-args.c goes
+ * on. The program may do no more than the emitter has reason to: anything else is wrong, even if it
  * happens to give the right verdicts. */
 #include "seccomp/compile/verify.h"
 
