@@ -113,60 +113,9 @@ static const char *const environment[] = {
 	NULL,
 };
 
-/* The device policy of the specification's default devices: r2 holds the type, r3 the access, r4
- * and r5 major and minor; it jumps to the last two instructions to allow. */
-#define LOAD(reg, at)                                                                              \
-	{                                                                                          \
-		BPF_LDX | BPF_W | BPF_MEM, reg, BPF_REG_1, at, 0                                   \
-	}
-#define MOVE(to, from)                                                                             \
-	{                                                                                          \
-		BPF_ALU | BPF_MOV | BPF_X, to, from, 0, 0                                          \
-	}
-#define SHIFT(reg, bits)                                                                           \
-	{                                                                                          \
-		BPF_ALU | BPF_RSH | BPF_K, reg, 0, 0, bits                                         \
-	}
-#define AND(reg, bits)                                                                             \
-	{                                                                                          \
-		BPF_ALU | BPF_AND | BPF_K, reg, 0, 0, bits                                         \
-	}
-#define IF_IS(reg, n, skip)                                                                        \
-	{                                                                                          \
-		BPF_JMP32 | BPF_JEQ | BPF_K, reg, 0, skip, n                                       \
-	}
-#define IF_NOT(reg, n, skip)                                                                       \
-	{                                                                                          \
-		BPF_JMP32 | BPF_JNE | BPF_K, reg, 0, skip, n                                       \
-	}
-#define JUMP(skip)                                                                                 \
-	{                                                                                          \
-		BPF_JMP | BPF_JA, 0, 0, skip, 0                                                    \
-	}
-#define ANSWER(n)                                                                                  \
-	{                                                                                          \
-		BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, n                                    \
-	}
-#define END()                                                                                      \
-	{                                                                                          \
-		BPF_JMP | BPF_EXIT, 0, 0, 0, 0                                                     \
-	}
-
+/* What our compiler makes of the default device rules: the build asks it. */
 static const struct bpf_insn device_policy[] = {
-	/* clang-format off */
-	LOAD(2, 0), LOAD(4, 4), LOAD(5, 8), MOVE(3, 2), SHIFT(3, 16), AND(2, 0xffff),
-	IF_IS(3, 0, 22),
-	IF_NOT(2, 2, 16), /* a character device? */
-	IF_NOT(4, 1, 5), IF_IS(5, 3, 19), IF_IS(5, 5, 18), IF_IS(5, 7, 17), IF_IS(5, 8, 16),
-	IF_IS(5, 9, 15),
-	IF_NOT(4, 5, 3), IF_IS(5, 0, 13), IF_IS(5, 1, 12), IF_IS(5, 2, 11),
-	IF_NOT(4, 10, 1), IF_IS(5, 200, 9),
-	IF_IS(4, 136, 8),
-	AND(3, 6), IF_IS(3, 0, 6), JUMP(3), /* mknod of any */
-	AND(3, 6), IF_IS(3, 0, 3), JUMP(0),
-	ANSWER(0), END(),
-	ANSWER(1), END(),
-	/* clang-format on */
+#include "floor-policy.inc"
 };
 
 /* --- the child -------------------------------------------------------------------------------- */
@@ -249,13 +198,17 @@ static int set_path_readonly(const struct run *r, const char *path)
 
 static int mount_all(struct run *r)
 {
+	struct mount_attr slave = {.propagation = MS_SLAVE};
 	int q = sys_mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL);
 
 	if (q == 0)
 		q = r->root = sys_open_tree(AT_FDCWD, r->rootfs,
 					    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	if (q >= 0)
-		q = sys_move_mount(r->root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+		q = sys_mount_setattr(r->root, "", AT_EMPTY_PATH | AT_RECURSIVE, &slave);
+	if (q >= 0)
+		q = sys_move_mount(r->root, "", AT_FDCWD, "/",
+				   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS);
 	for (size_t n = 0; n < LENGTH(file_systems) && q >= 0; n++)
 		q = mount_one(r, &file_systems[n]);
 	if (q >= 0 && !r->is_hybrid)
@@ -396,9 +349,12 @@ static int child(void *arg)
 {
 	static const char *const argv[] = {"/bin/true", NULL};
 	struct run *r = arg;
+	uint64_t cpus[256]; /* as many as we reset */
 	char keyring[64];
 	int q;
 
+	memset(cpus, 0xff, sizeof(cpus));
+	(void)sys_sched_setaffinity(0, sizeof(cpus), cpus);
 	(void)sys_umask(0);
 	(void)snprintf(keyring, sizeof(keyring), "_ses.%s", r->id);
 	q = sys_unshare(CLONE_NEWCGROUP);

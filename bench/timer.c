@@ -1,11 +1,15 @@
-/* timer [--rounds N] [--seconds S] [--warmup N] [--pause US] :: STEP [, STEP]… [:: STEP…]…
+/* timer [--rounds N] [--seconds S] [--warmup N] [--pause US] [--peak 1] :: STEP [, STEP]… [:: …]…
  *
  * Runs two or more sides in turn and prints what each round of each side took, as JSON:
  *   {"sides": [{"ns": […], "maxrss": […]}, …]}
  * Wall time is from before the posix_spawn to after the wait4, summed over the timed steps of a
- * round; maxrss is the largest of their processes, in KiB. Every round runs all sides, and another
- * one first each time, so that what slows the machine slows all of them. Ends after N rounds or S
- * seconds.
+ * round; maxrss is the kernel's idea of the memory of their processes, in KiB. Every round runs all
+ * sides, and another one first each time, so that what slows the machine slows all of them. Ends
+ * after N rounds or S seconds.
+ *
+ * With --peak 1 the timed processes are stopped at their end, and maxrss is what their page tables
+ * hold then, or held at most: the kernel counts by processor, and what it says of a small process
+ * can be off by all that the process has. Their times mean nothing.
  *
  * A step is one of these words and what belongs to it:
  *   + PROGRAM ARGUMENT…   run it, timed
@@ -25,6 +29,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -53,6 +58,7 @@ struct options {
 
 extern char **environ;
 static int stderr_fd; /* what the step that runs now says */
+static bool peak;     /* --peak */
 
 static uint64_t now(void)
 {
@@ -79,6 +85,61 @@ static _Noreturn void fail(const struct step *s, const char *what, int n)
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
+/* The number behind @key in a file of /proc/PID, 0 when there is none. */
+static long proc_number(pid_t pid, const char *file, const char *key)
+{
+	char path[64], line[256];
+	long value = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	f = fopen(path, "re");
+	while (f && value == 0 && fgets(line, sizeof(line), f))
+		if (strncmp(line, key, strlen(key)) == 0)
+			value = strtol(line + strlen(key), NULL, 10);
+	if (f)
+		(void)fclose(f);
+	return value;
+}
+
+/* Run it traced, up to its end. Threads and children are not. */
+static void run_to_peak(const struct step *s, long *maxrss)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), status;
+	pid_t pid = null < 0 ? -1 : fork();
+	long rss, most;
+
+	if (pid == 0) {
+		(void)dup2(null, 0);
+		(void)dup2(null, 1);
+		(void)dup2(stderr_fd, 2);
+		(void)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		(void)execve(s->argv[0], s->argv, environ);
+		_exit(127);
+	}
+	/* The exec stops it; then signals do, and its end, and when it executes another program. */
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status) ||
+	    ptrace(PTRACE_SETOPTIONS, pid, NULL,
+		   (void *)(PTRACE_O_TRACEEXIT | PTRACE_O_TRACEEXEC)) != 0)
+		fail(s, "cannot trace, error", errno);
+	(void)close(null);
+	for (long signal = 0;; signal = status >> 16 ? 0 : WSTOPSIG(status)) {
+		(void)ptrace(PTRACE_CONT, pid, NULL, (void *)signal);
+		if (waitpid(pid, &status, 0) != pid)
+			fail(s, "cannot wait, error", errno);
+		if (!WIFSTOPPED(status))
+			break;
+		if (status >> 16 != PTRACE_EVENT_EXIT)
+			continue;
+		rss = proc_number(pid, "smaps_rollup", "Rss:");
+		most = proc_number(pid, "status", "VmHWM:");
+		*maxrss = rss > *maxrss ? rss : *maxrss;
+		*maxrss = most > *maxrss ? most : *maxrss;
+	}
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		fail(s, "status", status);
+}
+
 static void run(const struct step *s, posix_spawn_file_actions_t *actions, uint64_t *ns,
 		long *maxrss)
 {
@@ -88,6 +149,10 @@ static void run(const struct step *s, posix_spawn_file_actions_t *actions, uint6
 	pid_t pid;
 
 	(void)ftruncate(stderr_fd, 0);
+	if (peak && s->timed) {
+		run_to_peak(s, maxrss);
+		return;
+	}
 	begin = now();
 	r = posix_spawn(&pid, s->argv[0], actions, NULL, s->argv, environ);
 	if (r != 0)
@@ -185,6 +250,8 @@ static char **parse_options(char **argv, struct options *o)
 			o->warmup = strtoul(argv[1], NULL, 10);
 		else if (strcmp(*argv, "--pause") == 0)
 			o->pause_us = (unsigned)strtoul(argv[1], NULL, 10);
+		else if (strcmp(*argv, "--peak") == 0)
+			peak = strcmp(argv[1], "1") == 0;
 		else if (strcmp(*argv, "--seconds") == 0)
 			o->seconds = strtod(argv[1], NULL);
 		else

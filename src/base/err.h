@@ -47,7 +47,8 @@
 	X(INIT_DIED, "init-died", "the container's init ended before it was ready")                \
 	X(TIMEOUT, "timeout", "something did not answer in time")                                  \
 	X(SEAL, "seal", "init could not be placed in a sealed image")                              \
-	X(IO, "io", "a file or socket could not be read or written")
+	X(IO, "io", "a file or socket could not be read or written")                               \
+	X(HOOK, "hook", "a hook failed, could not be executed, or took too long")
 
 enum err_id {
 	ERR_NONE,

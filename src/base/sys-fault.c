@@ -93,8 +93,12 @@ long sys_call_fault(long nr, long a, long b, long c, long d, long e, long f)
 		(void)sys_call_raw(SYS_write, fault_fd, (long)line, (long)n, 0, 0, 0);
 		if (fault_what == FAULT_KILL)
 			die();
-		if (fault_what == FAULT_ERRNO)
+		if (fault_what == FAULT_ERRNO) {
+			/* The kernel closes the descriptor whatever it answers. */
+			if (nr == SYS_close)
+				(void)sys_call_raw(nr, a, 0, 0, 0, 0, 0);
 			return -fault_errno;
+		}
 		(void)sys_call_raw(SYS_read, fault_fd, (long)line, 1, 0, 0, 0);
 	}
 	return nr < 0 ? 0 : sys_call_raw(nr, a, b, c, d, e, f);

@@ -144,6 +144,23 @@ struct sys_statx {
 	uint64_t spare[13];
 };
 
+#ifndef SYS_lsm_set_self_attr
+#define SYS_lsm_set_self_attr 460 /* 6.8 */
+#endif
+
+struct sys_lsm_ctx {
+	uint64_t id, flags, len, ctx_len; /* then ctx_len bytes */
+};
+
+struct sys_sched_attr {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+	uint32_t util_min, util_max;
+};
+
 #define SYS_STATX_BASIC           0x7ffU
 #define SYS_STATX_MNT_ID          0x1000U
 #define SYS_STATX_ATTR_MOUNT_ROOT 0x2000U /* 5.8 */
@@ -252,6 +269,11 @@ static inline ssize_t sys_write(int fd, const void *buf, size_t n)
 	return SYS3(write, fd, buf, n);
 }
 
+static inline int64_t sys_lseek(int fd, int64_t offset, int whence)
+{
+	return SYS3(lseek, fd, offset, whence);
+}
+
 static inline ssize_t sys_pread(int fd, void *buf, size_t n, uint64_t off)
 {
 	return SYS4(pread64, fd, buf, n, off);
@@ -341,11 +363,6 @@ static inline int sys_faccessat(int dirfd, const char *path, int mode)
 static inline int sys_ftruncate(int fd, uint64_t size)
 {
 	return (int)SYS2(ftruncate, fd, size);
-}
-
-static inline int64_t sys_lseek(int fd, int64_t off, int whence)
-{
-	return SYS3(lseek, fd, off, whence);
 }
 
 /* Copies inside the kernel from *@off on, and moves it. */
@@ -538,6 +555,11 @@ static inline int sys_setgroups(size_t n, const uint32_t *groups)
 	return (int)SYS2(setgroups, n, groups);
 }
 
+static inline int sys_setpgid(pid_t pid, pid_t pgid)
+{
+	return (int)SYS2(setpgid, pid, pgid);
+}
+
 static inline pid_t sys_setsid(void)
 {
 	return (pid_t)SYS0(setsid);
@@ -616,6 +638,37 @@ static inline int sys_wait_pidfd(int pidfd, siginfo_t *info, int options)
 		r = (int)SYS5(waitid, by_pidfd, pidfd, info, options, 0);
 	while (r == -EINTR);
 	return r;
+}
+
+static inline int sys_sched_setattr(pid_t pid, const struct sys_sched_attr *a)
+{
+	return (int)SYS3(sched_setattr, pid, a, 0);
+}
+
+static inline int sys_sched_setaffinity(pid_t pid, size_t size, const void *mask)
+{
+	return (int)SYS3(sched_setaffinity, pid, size, mask);
+}
+
+static inline int sys_ioprio_set(int which, int who, int priority)
+{
+	return (int)SYS3(ioprio_set, which, who, priority);
+}
+
+static inline int sys_personality(unsigned long persona)
+{
+	return (int)SYS1(personality, persona);
+}
+
+static inline int sys_set_mempolicy(int mode, const uint64_t *nodes, unsigned long max)
+{
+	return (int)SYS3(set_mempolicy, mode, nodes, max);
+}
+
+static inline int sys_lsm_set_self_attr(unsigned attribute, const struct sys_lsm_ctx *ctx,
+					uint32_t size, uint32_t flags)
+{
+	return (int)SYS4(lsm_set_self_attr, attribute, ctx, size, flags);
 }
 
 static inline int sys_keyctl(int op, unsigned long a, unsigned long b, unsigned long c)

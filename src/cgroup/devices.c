@@ -13,17 +13,20 @@
 /* @log may be NULL; writing one makes the verifier several times slower. */
 static int load(const struct plan_cgroup *plan, char *log, size_t log_size)
 {
-	union bpf_attr attr = {
-		.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
-		.insns = (uint64_t)(uintptr_t)plan->device_program,
-		.insn_cnt = (uint32_t)plan->n_device_program,
-		.license = (uint64_t)(uintptr_t) "Apache-2.0",
-		.log_buf = (uint64_t)(uintptr_t)log,
-		.log_size = (uint32_t)(log ? log_size : 0),
-		.log_level = log ? 1 : 0,
-		.prog_name = "coracle_devices",
-	};
+	union bpf_attr attr;
 	int r = -EAGAIN;
+
+	/* The kernel refuses bytes that it does not know unless they are 0, and an initializer need
+	 * not clear those behind a union's member. */
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+	attr.insns = (uint64_t)(uintptr_t)plan->device_program;
+	attr.insn_cnt = (uint32_t)plan->n_device_program;
+	attr.license = (uint64_t)(uintptr_t) "Apache-2.0";
+	attr.log_buf = (uint64_t)(uintptr_t)log;
+	attr.log_size = (uint32_t)(log ? log_size : 0);
+	attr.log_level = log ? 1 : 0;
+	(void)str_copy(attr.prog_name, sizeof(attr.prog_name), "coracle_devices");
 
 	/* The verifier gives up with EAGAIN when a signal is pending. */
 	for (int i = 0; r == -EAGAIN && i < LOAD_TRIES; i++)
@@ -93,12 +96,11 @@ int cgroup_attach_devices(const struct cgroup *c, const struct plan_cgroup *plan
 	if (fd < 0)
 		return load_failed(plan, fd, e);
 	/* Beside a program of the caller's (systemd's DevicePolicy), not instead of it. */
-	attr = (union bpf_attr){
-		.target_fd = (uint32_t)c->unified_fd,
-		.attach_bpf_fd = (uint32_t)fd,
-		.attach_type = BPF_CGROUP_DEVICE,
-		.attach_flags = BPF_F_ALLOW_MULTI,
-	};
+	memset(&attr, 0, sizeof(attr));
+	attr.target_fd = (uint32_t)c->unified_fd;
+	attr.attach_bpf_fd = (uint32_t)fd;
+	attr.attach_type = BPF_CGROUP_DEVICE;
+	attr.attach_flags = BPF_F_ALLOW_MULTI;
 	r = sys_bpf(BPF_PROG_ATTACH, &attr, sizeof(attr));
 	if (r < 0) {
 		err_sys(e, ERR_DEVICE_POLICY, r, "attach the device policy to \"%s\"",

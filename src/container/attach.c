@@ -2,6 +2,7 @@
 #include "container/attach.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -9,6 +10,8 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "host/console.h"
+
+#define LISTEN_FDS_MAX 1024
 
 int attach_write_pid_file(const char *path, pid_t pid, struct err *e)
 {
@@ -63,6 +66,37 @@ int attach_check_terminal(bool terminal, const char *console_socket, bool attach
 		return err_where(e, "process.terminal");
 	}
 	return 0;
+}
+
+int attach_check_fds(unsigned preserve, struct err *e)
+{
+	for (unsigned n = 0; n < preserve; n++) {
+		int r = sys_fcntl((int)(3 + n), F_GETFD, 0);
+
+		/* Those of our own are closed on exec; what the caller left to us is not. */
+		if (r < 0 || (r & FD_CLOEXEC))
+			return err_set(e, ERR_IO, -EBADF,
+				       "descriptor %u of %u to be preserved is not open: %u", n + 1,
+				       preserve, 3 + n);
+	}
+	return 0;
+}
+
+int attach_listen_fds(unsigned preserve, unsigned *ret_n, const char **ret_names, struct err *e)
+{
+	const char *count = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+	const char *names = getenv("LISTEN_FDNAMES");
+	uint32_t n = 0, v;
+
+	if (!count || str_to_u32(count, LISTEN_FDS_MAX, &n) < 0)
+		n = 0;
+	/* Inherited from a parent for whom they were meant; crun does without it, so a missing pid
+	 * is no reason. */
+	if (pid && (str_to_u32(pid, INT32_MAX, &v) < 0 || (pid_t)v != sys_getpid()))
+		n = 0;
+	*ret_n = n;
+	*ret_names = n > 0 && names ? names : "";
+	return attach_check_fds(n > 0 ? preserve + n : 0, e);
 }
 
 enum seal_mode attach_seal_mode(const char *word)

@@ -18,5 +18,13 @@ int attach_hand_over(struct launch *l, const char *console_socket, const char *p
 int attach_check_terminal(bool terminal, const char *console_socket, bool attached, struct err *e)
 	_must_check_;
 
+/* --preserve-fds: those descriptors must be there, inherited from the caller. */
+int attach_check_fds(unsigned preserve, struct err *e) _must_check_;
+
+/* What socket activation (sd_listen_fds(3)) hands to us, behind the first @preserve descriptors; 0
+ * descriptors if it means another process. Checked as by attach_check_fds(). */
+int attach_listen_fds(unsigned preserve, unsigned *ret_n, const char **ret_names, struct err *e)
+	_must_check_;
+
 /* The seal mode for --init's word; checked by cli/. */
 enum seal_mode attach_seal_mode(const char *word);

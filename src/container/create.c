@@ -10,6 +10,7 @@
 #include "container/attach.h"
 #include "container/container.h"
 #include "container/directory.h"
+#include "container/hooks.h"
 #include "container/load.h"
 #include "host/proc.h"
 #include "host/supervise.h"
@@ -28,6 +29,7 @@ struct creation {
 	struct launch launch;
 	int listener_fd;
 	bool has_directory, has_cgroup, has_process;
+	bool has_run_hooks; /* so poststop hooks are due, even if it fails */
 };
 
 static void release(struct creation *c)
@@ -36,6 +38,16 @@ static void release(struct creation *c)
 	cgroup_close(&c->cgroup);
 	c->listener_fd = fd_close(c->listener_fd);
 	directory_close(&c->directory);
+}
+
+static void run_poststop(struct creation *c)
+{
+	struct err problem;
+	int r = hooks_run(c->rt, &c->loaded.spec, &c->state, HOOK_POSTSTOP, CONTAINER_STOPPED,
+			  &problem);
+
+	if (r < 0 && c->rt->warn)
+		c->rt->warn(&problem);
 }
 
 /* Errors while undoing would hide the one that matters. */
@@ -47,6 +59,8 @@ static void undo(struct creation *c)
 		launch_kill(&c->launch);
 	if (c->has_cgroup)
 		(void)cgroup_remove(&c->cgroup.ref, REMOVE_TIMEOUT_MS, &ignored);
+	if (c->has_run_hooks)
+		run_poststop(c);
 	if (c->has_directory)
 		(void)directory_remove(&c->directory, &ignored);
 	release(c);
@@ -80,6 +94,7 @@ static int record(struct creation *c, const char *id, struct err *e)
 		.created = created,
 		.owner = (uint32_t)getauxval(AT_EUID),
 		.namespaces = l->plan.namespaces,
+		.hooks = hooks_for_later(&l->spec),
 		.annotations = l->spec.annotations,
 	};
 	r = cgroup_resolve(c->rt->arena, &l->plan.cgroup, &l->facts, &c->state.cgroup, e);
@@ -112,13 +127,50 @@ static int work_beside(struct creation *c, struct err *e)
 static int identify(struct creation *c, struct err *e)
 {
 	_cleanup_close_ int proc_fd = proc_open(e);
+	struct proc_identity id = {0};
 	int r;
 
 	if (proc_fd < 0)
 		return proc_fd;
 	c->state.pid = c->launch.pid;
-	r = proc_start_time(proc_fd, c->launch.pid, &c->state.start_time);
+	r = proc_identify(proc_fd, c->launch.pid, &id);
+	c->state.start_time = id.start_time;
 	return r < 0 ? err_sys(e, ERR_INIT_DIED, r, "identify init") : 0;
+}
+
+/* Init waits before its pivot: the hooks of the runtime's namespaces, and the documents for those
+ * that init will run itself. */
+static int take_turn(void *data, pid_t pid, int ret_fds[static PLAN_HOOK_STATES], struct err *e)
+{
+	static const enum container_status status[PLAN_HOOK_STATES] = {
+		[PLAN_HOOK_CREATING] = CONTAINER_CREATING,
+		[PLAN_HOOK_CREATED] = CONTAINER_CREATED,
+	};
+	struct creation *c = data;
+	int r;
+
+	c->launch.pid = pid;
+	r = identify(c, e);
+	/* `coracle state` in a hook tells the pid. */
+	if (r == 0)
+		r = write_state(c, PHASE_CREATING, e);
+	if (r < 0)
+		return r;
+	c->has_run_hooks = true;
+	r = hooks_run(c->rt, &c->loaded.spec, &c->state, HOOK_PRESTART, CONTAINER_CREATING, e);
+	if (r == 0)
+		r = hooks_run(c->rt, &c->loaded.spec, &c->state, HOOK_CREATE_RUNTIME,
+			      CONTAINER_CREATING, e);
+	for (size_t n = 0; n < PLAN_HOOK_STATES && r == 0; n++) {
+		ret_fds[n] = hooks_make_state(c->rt->arena, &c->state, status[n], e);
+		if (ret_fds[n] < 0) {
+			r = ret_fds[n];
+			while (n-- > 0)
+				(void)fd_close(ret_fds[n]);
+			break;
+		}
+	}
+	return r;
 }
 
 static int launch(struct creation *c, struct err *e)
@@ -129,6 +181,7 @@ static int launch(struct creation *c, struct err *e)
 		.cgroup = &c->cgroup,
 		.seal_mode = attach_seal_mode(c->rt->init_mode),
 		.target_fd = -EBADF,
+		.turn = {take_turn, c},
 	};
 	int r;
 
@@ -148,37 +201,83 @@ static int launch(struct creation *c, struct err *e)
 	return work_beside(c, e);
 }
 
-/* May init go on by itself when it is ready? Then nobody waits for us: what is left to do happens
- * beside its exec. Not where something must have reached the caller before the program runs, or may
- * still fail. */
-static bool may_go_ahead(const struct creation *c)
+/* Who wants init's pidfd: an option, or an annotation of crun's. */
+static const char *pidfd_socket(const struct creation *c)
 {
-	return c->loaded.plan.purpose == PURPOSE_RUN && !c->loaded.plan.terminal &&
-	       c->o->pidfd_socket[0] == '\0' && c->o->pid_file[0] == '\0';
+	const char *wanted = spec_annotation(&c->loaded.spec, "run.oci.pidfd_receiver");
+
+	return c->o->pidfd_socket[0] != '\0' || !wanted ? c->o->pidfd_socket : wanted;
 }
 
-/* From the launched process to one that has done its part: terminal and pidfd handed over,
- * recorded, pid file written. */
-static int complete(struct creation *c, enum state_phase phase, struct err *e)
+/* May init go on by itself when it is ready? Then nobody waits for us. Not where something must
+ * have reached the caller before the program runs, or is still to be done to it, or may still fail.
+ */
+static bool may_go_ahead(const struct creation *c)
 {
-	bool ahead = may_go_ahead(c);
-	int r = ahead ? launch_go_ahead(&c->launch, e) : 0;
+	const struct plan *p = &c->loaded.plan;
+
+	return p->purpose == PURPOSE_RUN && !p->terminal && !p->host_turn && !p->time_offsets &&
+	       !p->schedule.late && pidfd_socket(c)[0] == '\0' && c->o->pid_file[0] == '\0' &&
+	       !(c->state.hooks & STATE_HOOK_START_CONTAINER);
+}
+
+/* Write down who init is; then nothing keeps it from going on. */
+static int record_process(struct creation *c, enum state_phase phase, struct err *e)
+{
+	int r = identify(c, e);
+
+	return r < 0 ? r : write_state(c, phase, e);
+}
+
+/* The document says "running" before the program runs; until it does, the lock that we hold and
+ * init's name tell others better (container/live.c). */
+static int go_ahead(struct creation *c, struct err *e)
+{
+	int r = launch_await_init(&c->launch, e);
 
 	if (r == 0)
-		r = launch_await_ready(&c->launch, e);
+		r = record_process(c, PHASE_RUNNING, e);
 	if (r == 0)
-		r = attach_hand_over(&c->launch, c->o->console_socket, c->o->pidfd_socket, e);
+		r = launch_go_ahead(&c->launch, e);
+	return r < 0 ? r : launch_await_ready(&c->launch, e);
+}
+
+/* Every word in its order: init waits until all is handed over and written. */
+static int go_in_turn(struct creation *c, enum state_phase phase, struct err *e)
+{
+	int r = launch_await_ready(&c->launch, e);
+
 	if (r == 0)
-		r = identify(c, e);
+		r = attach_hand_over(&c->launch, c->o->console_socket, pidfd_socket(c), e);
 	if (r == 0)
-		r = write_state(c, phase, e);
+		r = record_process(c, phase, e);
 	if (r == 0)
 		r = attach_write_pid_file(c->o->pid_file, c->launch.pid, e);
-	if (r == 0 && !ahead)
-		r = launch_go(&c->launch, e);
+	return r < 0 ? r : launch_go(&c->launch, e);
+}
+
+/* From the launched process to one that has done its part. */
+static int complete(struct creation *c, struct err *e)
+{
+	enum plan_purpose purpose = c->loaded.plan.purpose;
+	bool start_hooks = c->state.hooks & STATE_HOOK_START_CONTAINER;
+	bool created = purpose == PURPOSE_CREATE || start_hooks;
+	int r;
+
+	if (may_go_ahead(c))
+		r = go_ahead(c, e);
+	else
+		r = go_in_turn(c, created ? PHASE_CREATED : PHASE_RUNNING, e);
 	if (r == 0)
 		r = launch_await_release(&c->launch, e);
-	return r;
+	if (r < 0 || purpose == PURPOSE_CREATE)
+		return r;
+	c->has_run_hooks = true;
+	if (start_hooks)
+		r = write_state(c, PHASE_RUNNING, e);
+	return r < 0 ? r
+		     : hooks_run(c->rt, &c->loaded.spec, &c->state, HOOK_POSTSTART,
+				 CONTAINER_RUNNING, e);
 }
 
 static int make(struct creation *c, const char *id, enum plan_purpose purpose, struct err *e)
@@ -196,6 +295,11 @@ static int make(struct creation *c, const char *id, enum plan_purpose purpose, s
 	int r = directory_check_id(id, e);
 
 	if (r == 0)
+		r = attach_check_fds(c->o->preserve_fds, e);
+	if (r == 0)
+		r = attach_listen_fds(c->o->preserve_fds, &options.listen_fds,
+				      &options.listen_names, e);
+	if (r == 0)
 		r = load(c->rt, &options, &c->loaded, e);
 	if (r == 0)
 		r = attach_check_terminal(c->loaded.plan.terminal, c->o->console_socket, attached,
@@ -207,7 +311,7 @@ static int make(struct creation *c, const char *id, enum plan_purpose purpose, s
 	if (r == 0)
 		r = launch(c, e);
 	if (r == 0)
-		r = complete(c, purpose == PURPOSE_CREATE ? PHASE_CREATED : PHASE_RUNNING, e);
+		r = complete(c, e);
 	return r;
 }
 
@@ -246,7 +350,10 @@ static int clean_up(struct creation *c, struct err *e)
 	if (c->o->keep)
 		return 0;
 	r = cgroup_remove(&c->cgroup.ref, REMOVE_TIMEOUT_MS, e);
-	return r < 0 ? r : directory_remove(&c->directory, e);
+	if (r < 0)
+		return r;
+	run_poststop(c);
+	return directory_remove(&c->directory, e);
 }
 
 int container_run(struct runtime *rt, const char *id, const struct create_options *o,

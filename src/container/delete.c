@@ -1,11 +1,12 @@
-/* delete: end what runs, remove the cgroup, forget. May be repeated after being killed at any
- * point: the document goes last. */
+/* delete: end what runs, remove the cgroup, forget. */
+#include "container/delete.h"
+
 #include <errno.h>
 
 #include "base/str.h"
 #include "base/sys.h"
 #include "cgroup/cgroup.h"
-#include "container/live.h"
+#include "container/hooks.h"
 
 #define END_TIMEOUT_MS    10000
 #define REMOVE_TIMEOUT_MS 10000
@@ -34,6 +35,38 @@ static int remove_wreck(struct runtime *rt, const char *id, struct err *e)
 	return r < 0 ? r : directory_remove(&d, e);
 }
 
+/* Failures here are warnings: the container is gone, whatever a hook thinks of it. */
+static void run_poststop(struct runtime *rt, struct live *l)
+{
+	struct spec spec;
+	struct err problem;
+	int r;
+
+	if (!(l->state.hooks & STATE_HOOK_POSTSTOP))
+		return;
+	r = hooks_load(rt, &l->directory, &spec, &problem);
+	if (r == 0)
+		r = hooks_run(rt, &spec, &l->state, HOOK_POSTSTOP, CONTAINER_STOPPED, &problem);
+	if (r < 0 && rt->warn)
+		rt->warn(&problem);
+}
+
+int delete_live(struct runtime *rt, struct live *l, struct err *e)
+{
+	/* The cgroup first where there is one: it ends a frozen process too, and all others with
+	 * it. */
+	int r = cgroup_remove(&l->state.cgroup, REMOVE_TIMEOUT_MS, e);
+
+	if (r == 0)
+		r = end_process(l, e);
+	if (r < 0)
+		return r;
+	/* Before the document goes: `state` works in the hooks, and a delete that is killed here
+	 * can be repeated. */
+	run_poststop(rt, l);
+	return directory_remove(&l->directory, e);
+}
+
 int container_delete(struct runtime *rt, const char *id, bool force, struct err *e)
 {
 	_cleanup_live_ struct live l = LIVE_INIT;
@@ -51,10 +84,5 @@ int container_delete(struct runtime *rt, const char *id, bool force, struct err 
 		return err_set(e, ERR_CONTAINER_STATE, -EBUSY,
 			       "cannot delete container \"%s\" that is not stopped: %s", id,
 			       container_status_name(l.status));
-	/* The cgroup first where there is one: it ends a frozen process too, and all others with
-	 * it. */
-	r = cgroup_remove(&l.state.cgroup, REMOVE_TIMEOUT_MS, e);
-	if (r == 0)
-		r = end_process(&l, e);
-	return r < 0 ? r : directory_remove(&l.directory, e);
+	return delete_live(rt, &l, e);
 }

@@ -140,12 +140,14 @@ int directory_create(struct runtime *rt, const char *id, struct directory *ret, 
 	return 0;
 }
 
-/* The directory may have been removed while we waited for its lock. */
-static bool is_gone(int fd)
+/* The directory may have been removed while we waited for its lock. Returns 1 if so, 0 or -errno.
+ */
+static int is_gone(int fd)
 {
 	struct stat st;
+	int r = sys_fstat(fd, &st);
 
-	return sys_fstat(fd, &st) < 0 || st.st_nlink == 0;
+	return r < 0 ? r : st.st_nlink == 0;
 }
 
 int directory_open(struct runtime *rt, const char *id, bool lock, struct directory *ret,
@@ -172,9 +174,11 @@ int directory_open(struct runtime *rt, const char *id, bool lock, struct directo
 		do
 			r = sys_flock(d.fd, LOCK_EX);
 		while (r == -EINTR);
+		if (r == 0)
+			r = is_gone(d.fd);
 		if (r < 0)
 			return err_sys(e, ERR_STATE_DIR, r, "lock container \"%s\"", id);
-		if (is_gone(d.fd))
+		if (r > 0)
 			return missing(id, e);
 	}
 	*ret = d;

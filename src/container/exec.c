@@ -8,6 +8,7 @@
 #include "container/live.h"
 #include "container/load.h"
 #include "container/process.h"
+#include "host/schedule.h"
 #include "host/supervise.h"
 
 static int check_status(const struct live *l, const struct exec_options *o, struct err *e)
@@ -58,6 +59,11 @@ static int prepare(struct execution *x, struct err *e)
 	if (r == 0)
 		r = load_exec_facts(x->rt, &x->spec, &x->facts, e);
 	if (r == 0)
+		r = attach_check_fds(x->o->preserve_fds, e);
+	if (r == 0)
+		r = attach_listen_fds(x->o->preserve_fds, &parameters.listen_fds,
+				      &parameters.listen_names, e);
+	if (r == 0)
 		r = plan_build_exec(x->rt->arena, &x->spec, &x->process, &x->facts, &parameters,
 				    &x->plan, e);
 	if (r == 0)
@@ -91,11 +97,14 @@ static int run(struct execution *x, struct err *e)
 	bool ahead;
 
 	if (r == 0)
+		r = schedule_own_cpus(&x->plan.schedule, e);
+	if (r == 0)
 		r = launch_start(&request, &x->launch, e);
 	if (r < 0)
 		return r;
 	/* Nothing has to reach the caller first: the process need not wait for us. */
-	ahead = !x->plan.terminal && x->o->pidfd_socket[0] == '\0' && x->o->pid_file[0] == '\0';
+	ahead = !x->plan.terminal && !x->plan.schedule.late && x->o->pidfd_socket[0] == '\0' &&
+		x->o->pid_file[0] == '\0';
 	if (ahead)
 		r = launch_go_ahead(&x->launch, e);
 	if (r == 0)

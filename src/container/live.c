@@ -8,6 +8,7 @@
 #include "base/sys.h"
 #include "cgroup/cgroup.h"
 #include "host/proc.h"
+#include "plan/plan.h"
 
 const char *container_status_name(enum container_status s)
 {
@@ -30,10 +31,10 @@ static bool has_ended(int pidfd)
 
 /* A pidfd of the very process that the document names: opened first, then proven by its start time.
  */
-static int open_process(const struct state *s, struct err *e)
+static int open_process(const struct state *s, bool *ret_is_init, struct err *e)
 {
 	_cleanup_close_ int pidfd = -EBADF, proc_fd = -EBADF;
-	uint64_t start;
+	struct proc_identity id;
 	int r;
 
 	if (s->pid == 0)
@@ -46,10 +47,13 @@ static int open_process(const struct state *s, struct err *e)
 	proc_fd = proc_open(e);
 	if (proc_fd < 0)
 		return proc_fd;
-	r = proc_start_time(proc_fd, s->pid, &start);
-	if (r == -ESRCH || (r == 0 && (start != s->start_time || has_ended(pidfd))))
+	r = proc_identify(proc_fd, s->pid, &id);
+	if (r == -ESRCH || (r == 0 && (id.start_time != s->start_time || has_ended(pidfd))))
 		return -ESRCH;
-	return r < 0 ? err_sys(e, ERR_INTERNAL, r, "examine process %d", s->pid) : TAKE_FD(pidfd);
+	if (r < 0)
+		return err_sys(e, ERR_INTERNAL, r, "examine process %d", s->pid);
+	*ret_is_init = str_eq(id.name, PLAN_INIT_NAME);
+	return TAKE_FD(pidfd);
 }
 
 static bool is_frozen(const struct state *s)
@@ -76,8 +80,8 @@ static bool still_waits(const struct directory *d)
 	return fd >= 0 || fd == -EAGAIN;
 }
 
-/* While create is at work it holds the lock; a document that says "creating" without that is a
- * wreck. */
+/* While create or start is at work it holds the lock. A document that says "creating" without that
+ * is a wreck; one that says "created" belongs to a container whose startContainer hooks run. */
 static bool is_being_made(const struct directory *d, bool locked_by_us)
 {
 	if (locked_by_us)
@@ -90,6 +94,7 @@ static bool is_being_made(const struct directory *d, bool locked_by_us)
 
 static int find_status(struct live *l, bool locked, struct err *e)
 {
+	bool is_init = false;
 	int pidfd;
 
 	l->status = CONTAINER_STOPPED;
@@ -98,15 +103,20 @@ static int find_status(struct live *l, bool locked, struct err *e)
 			l->status = CONTAINER_CREATING;
 		return 0;
 	}
-	pidfd = open_process(&l->state, e);
+	pidfd = open_process(&l->state, &is_init, e);
 	if (pidfd == -ESRCH)
 		return 0;
 	if (pidfd < 0)
 		return pidfd;
 	l->pidfd = pidfd;
-	if (is_frozen(&l->state))
+	/* `run` writes "running" ahead: until its init has become the program it is still at work.
+	 * The lock matters, since any program may take init's name. */
+	if (l->state.phase == PHASE_RUNNING && is_init && is_being_made(&l->directory, locked))
+		l->status = CONTAINER_CREATING;
+	else if (is_frozen(&l->state))
 		l->status = CONTAINER_PAUSED;
-	else if (l->state.phase == PHASE_CREATED && still_waits(&l->directory))
+	else if (l->state.phase == PHASE_CREATED &&
+		 (still_waits(&l->directory) || is_being_made(&l->directory, locked)))
 		l->status = CONTAINER_CREATED;
 	else
 		l->status = CONTAINER_RUNNING;

@@ -121,6 +121,8 @@ int load(struct runtime *rt, const struct load_options *o, struct loaded *ret, s
 		.no_pivot = o->no_pivot,
 		.no_new_keyring = o->no_new_keyring,
 		.preserve_fds = o->preserve_fds,
+		.listen_fds = o->listen_fds,
+		.listen_names = o->listen_names,
 	};
 	int r = read_config(rt, o, ret, e);
 

@@ -19,7 +19,8 @@ struct load_options {
 	const char *facts_file; /* NULL or "": this host */
 	enum plan_purpose purpose;
 	bool no_pivot, no_new_keyring;
-	unsigned preserve_fds;
+	unsigned preserve_fds, listen_fds;
+	const char *listen_names;
 };
 
 /* Read, parse, check, probe, plan; warnings go to rt->warn. */

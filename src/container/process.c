@@ -130,6 +130,32 @@ int process_apply_options(struct arena *a, const struct exec_options *o, struct 
 	return o->capabilities.n > 0 ? add_capabilities(a, &o->capabilities, p, e) : 0;
 }
 
+/* What a process of --process leaves open is as for the container's own. */
+static void inherit(const struct spec_process *from, struct spec_process *p)
+{
+	if (!p->has_capabilities) {
+		p->has_capabilities = from->has_capabilities;
+		p->capabilities = from->capabilities;
+	}
+	if (p->apparmor_profile[0] == '\0')
+		p->apparmor_profile = from->apparmor_profile;
+	if (p->selinux_label[0] == '\0')
+		p->selinux_label = from->selinux_label;
+	if (!p->has_scheduler) {
+		p->has_scheduler = from->has_scheduler;
+		p->scheduler = from->scheduler;
+	}
+	if (!p->has_io_priority) {
+		p->has_io_priority = from->has_io_priority;
+		p->io_priority = from->io_priority;
+	}
+	if (!p->has_exec_cpu_affinity) {
+		p->has_exec_cpu_affinity = from->has_exec_cpu_affinity;
+		p->cpu_affinity_initial = from->cpu_affinity_initial;
+		p->cpu_affinity_final = from->cpu_affinity_final;
+	}
+}
+
 /* The process of --process, or the container's with what the options change. */
 int process_build(struct runtime *rt, const struct spec *spec, const struct exec_options *o,
 		  struct spec_process *ret, struct err *e)
@@ -141,6 +167,8 @@ int process_build(struct runtime *rt, const struct spec *spec, const struct exec
 		r = read_process(rt, o->process_file, ret, e);
 	else
 		r = process_apply_options(rt->arena, o, ret, e);
+	if (r == 0 && o->process_file[0] != '\0')
+		inherit(&spec->process, ret);
 	if (r == 0 && o->has_tty)
 		ret->terminal = o->tty;
 	return r == 0 ? spec_process_check(ret, e) : r;

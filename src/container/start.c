@@ -3,10 +3,12 @@
 
 #include "base/str.h"
 #include "base/sys.h"
+#include "container/delete.h"
+#include "container/hooks.h"
 #include "container/live.h"
 #include "host/channel.h"
 
-/* The startContainer hooks run in between, so this is generous. */
+/* For init to execute the program; what startContainer hooks may take comes on top. */
 #define DEADLINE_SECONDS 120
 
 /* The connection closes by the exec; before that init may have sent why it failed. */
@@ -25,10 +27,33 @@ static int await_verdict(int fd, struct err *e)
 	return e->code;
 }
 
+/* The hooks of this command, if it has any: @ret is cleared otherwise. */
+static int load_hooks(struct runtime *rt, const struct live *l, struct spec *ret, struct err *e)
+{
+	*ret = (struct spec){0};
+	return l->state.hooks & (STATE_HOOK_START_CONTAINER | STATE_HOOK_POSTSTART)
+		       ? hooks_load(rt, &l->directory, ret, e)
+		       : 0;
+}
+
+/* The program runs: run the poststart hooks. One that fails stops the container, which is then
+ * destroyed (runtime.md, "Lifecycle", 9). */
+static int run_poststart(struct runtime *rt, struct live *l, const struct spec *hooks,
+			 struct err *e)
+{
+	int r = hooks_run(rt, hooks, &l->state, HOOK_POSTSTART, CONTAINER_RUNNING, e);
+	struct err problem;
+
+	if (r < 0 && delete_live(rt, l, &problem) < 0 && rt->warn)
+		rt->warn(&problem);
+	return r;
+}
+
 int container_start(struct runtime *rt, const char *id, struct err *e)
 {
 	_cleanup_live_ struct live l = LIVE_INIT;
 	_cleanup_close_ int fd = -EBADF;
+	struct spec hooks;
 	int r = live_open(rt, id, true, &l, e);
 
 	if (r < 0)
@@ -40,7 +65,9 @@ int container_start(struct runtime *rt, const char *id, struct err *e)
 	fd = directory_connect(&l.directory);
 	if (fd < 0)
 		return err_sys(e, ERR_CONTAINER_STATE, fd, "container \"%s\" does not wait", id);
-	r = channel_set_deadline(fd, DEADLINE_SECONDS, e);
+	r = load_hooks(rt, &l, &hooks, e);
+	if (r == 0)
+		r = channel_set_deadline(fd, hooks_start_seconds(&hooks, DEADLINE_SECONDS), e);
 	if (r == 0)
 		r = channel_send(fd, PLAN_MSG_START, e);
 	if (r == 0)
@@ -50,5 +77,5 @@ int container_start(struct runtime *rt, const char *id, struct err *e)
 	l.state.phase = PHASE_RUNNING;
 	r = directory_write_state(rt->arena, &l.directory, &l.state, e);
 	directory_unlisten(&l.directory);
-	return r;
+	return r < 0 ? r : run_poststart(rt, &l, &hooks, e);
 }

@@ -19,6 +19,8 @@ static const char *const manager_names[] = {
 	[CGROUP_MANAGER_DISABLED] = "disabled",
 };
 
+static const char *const hook_names[] = {"startContainer", "poststart", "poststop"};
+
 /* --- writing ---------------------------------------------------------------------------------- */
 
 static void write_cgroup(struct json_writer *w, const struct cgroup_ref *c)
@@ -33,6 +35,16 @@ static void write_cgroup(struct json_writer *w, const struct cgroup_ref *c)
 		json_string(w, c->v1_dirs[n]);
 	json_array_end(w);
 	json_object_end(w);
+}
+
+static void write_hooks(struct json_writer *w, uint32_t hooks)
+{
+	json_key(w, "hooks");
+	json_array_begin(w);
+	for (size_t n = 0; n < ARRAY_SIZE(hook_names); n++)
+		if (hooks & (1U << n))
+			json_string(w, hook_names[n]);
+	json_array_end(w);
 }
 
 static void write_annotations(struct json_writer *w, const struct str_map *m)
@@ -68,6 +80,8 @@ int state_format(struct arena *a, const struct state *s, const char **ret, size_
 			json_string(&w, ns_type_name(t));
 	json_array_end(&w);
 	write_cgroup(&w, &s->cgroup);
+	if (s->hooks != 0)
+		write_hooks(&w, s->hooks);
 	write_annotations(&w, &s->annotations);
 	json_object_end(&w);
 	if (json_writer_finish(&w, ret, ret_len) < 0)
@@ -122,7 +136,7 @@ static int read_strings(struct reader *r, const struct json_value *v, const char
 static int read_namespaces(struct reader *r, const struct json_value *v)
 {
 	const char *names[NS_MAX];
-	size_t n;
+	size_t n = 0;
 	int q = read_strings(r, v, names, NS_MAX, &n);
 
 	for (size_t i = 0; i < n && q == 0; i++) {
@@ -131,6 +145,22 @@ static int read_namespaces(struct reader *r, const struct json_value *v)
 		if (type < 0)
 			return type;
 		r->state->namespaces |= ns_clone_flag((enum ns_type)type);
+	}
+	return q;
+}
+
+static int read_hooks(struct reader *r, const struct json_value *v)
+{
+	const char *names[ARRAY_SIZE(hook_names)];
+	size_t n;
+	int q = read_strings(r, v, names, ARRAY_SIZE(names), &n);
+
+	for (size_t i = 0; i < n && q == 0; i++) {
+		int hook = index_of(hook_names, ARRAY_SIZE(hook_names), names[i]);
+
+		if (hook < 0)
+			return hook;
+		r->state->hooks |= 1U << hook;
 	}
 	return q;
 }
@@ -254,6 +284,8 @@ static int read_value(struct reader *r, const char *key, const struct json_value
 		return read_namespaces(r, v);
 	if (str_eq(key, "cgroup"))
 		return read_cgroup(r, v);
+	if (str_eq(key, "hooks"))
+		return read_hooks(r, v);
 	if (str_eq(key, "annotations"))
 		return read_annotations(r, v);
 	return read_number(r, key, v);

@@ -22,6 +22,14 @@ enum state_phase {
 	PHASE_RUNNING,
 };
 
+/* Hooks that start and delete look up in the saved configuration; without them they do not read it.
+ */
+enum state_hook {
+	STATE_HOOK_START_CONTAINER = 1 << 0,
+	STATE_HOOK_POSTSTART = 1 << 1,
+	STATE_HOOK_POSTSTOP = 1 << 2,
+};
+
 struct state {
 	const char *id, *oci_version, *bundle, *rootfs, *created; /* created: RFC 3339, UTC */
 	enum state_phase phase;
@@ -30,6 +38,7 @@ struct state {
 	uint32_t owner;      /* uid of the creator */
 	uint64_t namespaces; /* CLONE_NEW* that exec joins */
 	struct cgroup_ref cgroup;
+	uint32_t hooks; /* enum state_hook bits: what later commands have to run */
 	struct str_map annotations;
 };
 

@@ -57,8 +57,13 @@ int channel_send_setup(int fd, int memfd, uint32_t block_size, const int *slots,
 
 int channel_send(int fd, enum plan_message_type type, struct err *e)
 {
-	struct plan_message m = {.type = type};
-	ssize_t r = send_with_fds(fd, &m, NULL, 0);
+	return channel_send_fds(fd, type, NULL, 0, e);
+}
+
+int channel_send_fds(int fd, enum plan_message_type type, const int *fds, uint32_t n, struct err *e)
+{
+	struct plan_message m = {.type = type, .n_fds = n};
+	ssize_t r = send_with_fds(fd, &m, fds, n);
 
 	return r < 0 ? err_sys(e, ERR_INTERNAL, (int)r, "send to init") : 0;
 }

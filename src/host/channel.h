@@ -14,6 +14,10 @@ int channel_send_setup(int fd, int memfd, uint32_t block_size, const int *slots,
 /* Send a message without descriptors. -EPIPE or -ECONNRESET: init is gone. */
 int channel_send(int fd, enum plan_message_type type, struct err *e) _must_check_;
 
+/* The same with @n descriptors, which stay ours. */
+int channel_send_fds(int fd, enum plan_message_type type, const int *fds, uint32_t n, struct err *e)
+	_must_check_;
+
 struct channel_message {
 	struct plan_message head;
 	struct err err; /* FAILED only */

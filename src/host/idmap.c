@@ -40,7 +40,7 @@ static int write_by_helper(const char *program, pid_t pid, const struct spec_id_
 {
 	static char numbers[MAPS_MAX * 3 + 1][12];
 	static const char *argv[MAPS_MAX * 3 + 3];
-	struct spawn_result result;
+	struct child_result result;
 	size_t n = 0;
 	int r;
 

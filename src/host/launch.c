@@ -9,6 +9,7 @@
 #include "host/channel.h"
 #include "host/idmap.h"
 #include "host/proc.h"
+#include "host/schedule.h"
 #include "host/slots.h"
 #include "plan/print.h"
 
@@ -129,6 +130,10 @@ static int settle(struct launch *l, const struct launch_request *q, bool enter, 
 
 	if (q->cgroup && (enter || q->cgroup->ref.n_v1 > 0))
 		r = cgroup_enter(q->cgroup, pid, enter, e);
+	if (r == 0 && q->cgroup && (q->cgroup->unified_fd >= 0 || q->cgroup->ref.n_v1 > 0))
+		r = schedule_cpus(&q->plan->schedule, pid, e);
+	if (r == 0)
+		r = schedule_apply(&q->plan->schedule, pid, false, e);
 	if (r < 0 || !q->plan->has_oom_score_adj)
 		return r;
 	proc_fd = proc_open(e);
@@ -143,10 +148,16 @@ static int settle(struct launch *l, const struct launch_request *q, bool enter, 
 	return 0;
 }
 
+/* Of one wait for init, in seconds; 0 is none: a hook without a timeout may take its time. */
+static unsigned deadline(const struct plan *p)
+{
+	return p->hooks_unbounded ? 0 : DEADLINE_SECONDS + (unsigned)MIN(p->hook_seconds, 1U << 30);
+}
+
 static int start(const struct launch_request *q, struct launch *l, int *slots, struct err *e)
 {
 	_cleanup_close_ int memfd = -EBADF, image = -EBADF, theirs = -EBADF;
-	const char *argv[] = {"init", NULL, NULL}, *envp[] = {NULL, NULL};
+	const char *argv[] = {PLAN_INIT_NAME, NULL, NULL}, *envp[] = {NULL, NULL};
 	struct child c = {.argv = argv, .envp = envp};
 	char number[12];
 	int pair[2], r;
@@ -163,7 +174,7 @@ static int start(const struct launch_request *q, struct launch *l, int *slots, s
 		return err_sys(e, ERR_INTERNAL, r, "make a channel to init");
 	l->sync_fd = pair[0];
 	theirs = pair[1];
-	r = channel_set_deadline(l->sync_fd, DEADLINE_SECONDS, e);
+	r = channel_set_deadline(l->sync_fd, deadline(q->plan), e);
 	if (r < 0)
 		return r;
 	(void)str_format(number, sizeof(number), "%d", theirs);
@@ -197,6 +208,7 @@ int launch_start(const struct launch_request *q, struct launch *l, struct err *e
 	r = sys_sigaction(SIGCHLD, &by_default, NULL);
 	if (r < 0)
 		return err_sys(e, ERR_INTERNAL, r, "watch for children");
+	l->turn = q->turn;
 	if (!slots)
 		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
 	r = slots_open(q, slots, e);
@@ -257,6 +269,23 @@ static void take_init(struct launch *l, struct channel_message *m)
 	l->bridge_pid = 0;
 }
 
+/* Init failed before the bridge told who it is: only with its pidfd can it be waited for, and until
+ * somebody has waited its pid namespace does not end. */
+static void learn_init(struct launch *l)
+{
+	struct err ignored;
+
+	while (l->bridge_fd >= 0) {
+		struct channel_message m = {.fd = -EBADF};
+
+		if (channel_receive(l->sync_fd, &m, &ignored) <= 0)
+			break;
+		if (m.head.type == PLAN_MSG_INIT_PID && m.fd >= 0)
+			take_init(l, &m);
+		(void)fd_close(m.fd);
+	}
+}
+
 /* Map ids if init asked for it and its pid is known. */
 static int answer_ids(struct launch *l, struct err *e)
 {
@@ -265,12 +294,60 @@ static int answer_ids(struct launch *l, struct err *e)
 	if (!l->wants_ids || l->pid == 0)
 		return 0;
 	l->wants_ids = false;
+	l->has_ids = true;
 	r = idmap_write(&l->plan->idmap, l->pid, e);
 	if (r == 0)
 		r = channel_send(l->sync_fd, PLAN_MSG_IDS_MAPPED, e);
 	if (r == 0 && l->go_follows)
 		r = channel_send(l->sync_fd, PLAN_MSG_GO, e);
 	return r;
+}
+
+/* Let the host half do its part if init waits for it and its pid is known. */
+static int answer_turn(struct launch *l, struct err *e)
+{
+	int fds[PLAN_HOOK_STATES], r;
+
+	if (!l->wants_turn || l->pid == 0)
+		return 0;
+	l->wants_turn = false;
+	r = l->turn.run(l->turn.data, l->pid, fds, e);
+	if (r < 0)
+		return r;
+	r = channel_send_fds(l->sync_fd, PLAN_MSG_HOST_DONE, fds, PLAN_HOOK_STATES, e);
+	for (size_t n = 0; n < PLAN_HOOK_STATES; n++)
+		(void)fd_close(fds[n]);
+	return r;
+}
+
+/* Write the offsets of clocks; from here, because a process that is not dumpable may not open its
+ * own file when it is root only in its user namespace. */
+static int answer_offsets(struct launch *l, struct err *e)
+{
+	_cleanup_close_ int proc_fd = -EBADF;
+	int r;
+
+	if (!l->wants_offsets || l->pid == 0)
+		return 0;
+	l->wants_offsets = false;
+	proc_fd = proc_open(e);
+	if (proc_fd < 0)
+		return proc_fd;
+	r = proc_write_pid(proc_fd, l->pid, "timens_offsets", l->plan->time_offsets);
+	if (r < 0) {
+		(void)err_sys(e, ERR_NAMESPACE, r, "write the offsets of clocks");
+		return err_where(e, "linux.timeOffsets");
+	}
+	return channel_send(l->sync_fd, PLAN_MSG_OFFSETS_SET, e);
+}
+
+static int answer(struct launch *l, struct err *e)
+{
+	int r = answer_ids(l, e);
+
+	if (r == 0)
+		r = answer_offsets(l, e);
+	return r < 0 ? r : answer_turn(l, e);
 }
 
 /* Handle one message. Returns 0 or -errno. Each message is accepted only where the plan has a step
@@ -282,12 +359,22 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 		if (l->bridge_fd < 0 || m->fd < 0)
 			break;
 		take_init(l, m);
-		return answer_ids(l, e);
+		return answer(l, e);
 	case PLAN_MSG_MAP_IDS:
 		if (!l->plan->idmap.wanted)
 			break;
 		l->wants_ids = true;
-		return answer_ids(l, e);
+		return answer(l, e);
+	case PLAN_MSG_SET_OFFSETS:
+		if (!l->plan->time_offsets)
+			break;
+		l->wants_offsets = true;
+		return answer(l, e);
+	case PLAN_MSG_HOST_TURN:
+		if (!l->plan->host_turn || !l->turn.run)
+			break;
+		l->wants_turn = true;
+		return answer(l, e);
 	case PLAN_MSG_CONSOLE:
 		if (!l->plan->terminal || l->console_fd >= 0)
 			break;
@@ -298,12 +385,16 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 		return 0;
 	case PLAN_MSG_FAILED:
 		*e = m->err;
+		learn_init(l);
 		return e->code;
 	case PLAN_MSG_NONE:
 	case PLAN_MSG_SETUP:
 	case PLAN_MSG_SLOTS:
 	case PLAN_MSG_IDS_MAPPED:
+	case PLAN_MSG_OFFSETS_SET:
+	case PLAN_MSG_HOST_DONE:
 	case PLAN_MSG_GO:
+	case PLAN_MSG_WAITING:
 	case PLAN_MSG_START:
 	case PLAN_MSG_MAX:
 		break;
@@ -311,23 +402,38 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 	return err_set(e, ERR_INTERNAL, -EBADMSG, "init sent message %u out of turn", m->head.type);
 }
 
+/* Receive and handle one message. */
+static int take_message(struct launch *l, struct err *e)
+{
+	struct channel_message m = {.fd = -EBADF};
+	int r = channel_receive(l->sync_fd, &m, e);
+
+	if (r == 0)
+		return describe_end(l, e);
+	if (r > 0)
+		r = handle(l, &m, e);
+	(void)fd_close(m.fd);
+	if (r == -EAGAIN && e->id == ERR_TIMEOUT && *step_name(l))
+		return err_wrap(e, "step '%s'", step_name(l));
+	return r;
+}
+
+int launch_await_init(struct launch *l, struct err *e)
+{
+	int r = 0;
+
+	while (l->pid == 0 && r == 0)
+		r = take_message(l, e);
+	return r;
+}
+
 int launch_await_ready(struct launch *l, struct err *e)
 {
-	while (!l->is_ready || l->pid == 0) {
-		struct channel_message m = {.fd = -EBADF};
-		int r = channel_receive(l->sync_fd, &m, e);
+	int r = 0;
 
-		if (r == 0)
-			return describe_end(l, e);
-		if (r > 0)
-			r = handle(l, &m, e);
-		(void)fd_close(m.fd);
-		if (r == -EAGAIN && e->id == ERR_TIMEOUT && *step_name(l))
-			return err_wrap(e, "step '%s'", step_name(l));
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	while ((!l->is_ready || l->pid == 0) && r == 0)
+		r = take_message(l, e);
+	return r < 0 ? r : schedule_apply(&l->plan->schedule, l->pid, true, e);
 }
 
 int launch_go(struct launch *l, struct err *e)
@@ -342,28 +448,56 @@ int launch_go(struct launch *l, struct err *e)
 int launch_go_ahead(struct launch *l, struct err *e)
 {
 	/* Messages are taken in order: init asks for its ids first. */
-	l->go_follows = l->plan->idmap.wanted;
+	l->go_follows = l->plan->idmap.wanted && !l->has_ids;
 	return l->go_follows ? 0 : launch_go(l, e);
+}
+
+/* Is the process still init? It is the program from the moment at which the kernel gives it the
+ * program's name, shortly after it closed the channel. */
+static bool is_init(const struct launch *l)
+{
+	struct err ignored;
+	_cleanup_close_ int proc_fd = proc_open(&ignored);
+	struct proc_identity id;
+
+	return proc_fd >= 0 && proc_identify(proc_fd, l->pid, &id) == 0 &&
+	       str_eq(id.name, PLAN_INIT_NAME);
+}
+
+static bool has_ended(const struct launch *l, int timeout_ms)
+{
+	struct sys_pollfd p = {.fd = l->pidfd, .events = 1 /* POLLIN */};
+
+	return sys_poll(&p, 1, timeout_ms) > 0;
+}
+
+/* The channel is closed: by the exec, or by a death in front of it? Exactly one of them shows soon.
+ */
+static int await_program(struct launch *l, struct err *e)
+{
+	const struct plan_block *k = l->plan->block;
+
+	if (l->page->step < k->steps.n)
+		return describe_end(l, e);
+	while (is_init(l))
+		if (has_ended(l, 1))
+			return is_init(l) ? describe_end(l, e) : 0;
+	return 0;
 }
 
 int launch_await_release(struct launch *l, struct err *e)
 {
 	struct channel_message m = {.fd = -EBADF};
-	const struct plan_block *k = l->plan->block;
 	int r = channel_receive(l->sync_fd, &m, e);
 
 	if (r < 0)
 		return r;
-	if (r == 0) {
-		/* Closed by the exec or for the listener, or by a death before that: the step page
-		 * and the process tell. In the last step only the exec itself can be the reason. */
-		siginfo_t info = {0};
-		bool last = l->page->step >= k->steps.n - (l->plan->purpose == PURPOSE_CREATE);
-
-		if (last || sys_wait_pidfd(l->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-		    info.si_pid == 0)
-			return 0;
-		return describe_end(l, e);
+	if (r == 0)
+		return l->plan->purpose == PURPOSE_CREATE ? describe_end(l, e)
+							  : await_program(l, e);
+	if (m.head.type == PLAN_MSG_WAITING && l->plan->purpose == PURPOSE_CREATE) {
+		(void)fd_close(m.fd);
+		return 0;
 	}
 	r = handle(l, &m, e);
 	(void)fd_close(m.fd);
@@ -383,10 +517,29 @@ static void kill_and_reap(int fd)
 	(void)sys_wait_pidfd(fd, &info, WEXITED);
 }
 
+/* The bridge may have made its child, and said so, while we were looking elsewhere. */
+static void find_orphan(struct launch *l)
+{
+	struct channel_message m = {.fd = -EBADF};
+	struct err ignored;
+
+	/* Nobody else speaks any more that we would have to wait for. */
+	while (l->pidfd < 0 && channel_set_deadline(l->sync_fd, 1, &ignored) == 0 &&
+	       channel_receive(l->sync_fd, &m, &ignored) > 0) {
+		if (m.head.type == PLAN_MSG_INIT_PID)
+			l->pidfd = TAKE_FD(m.fd);
+		m.fd = fd_close(m.fd);
+	}
+}
+
 void launch_kill(struct launch *l)
 {
-	/* The bridge first: it may be about to make a child, which ends when the channel closes. */
-	kill_and_reap(l->bridge_fd);
+	/* The bridge first: it may be about to make a child. One that is not reaped would keep the
+	 * whole pid namespace that it entered from ending, until whoever inherits it cares. */
+	if (l->bridge_fd >= 0) {
+		kill_and_reap(l->bridge_fd);
+		find_orphan(l);
+	}
 	kill_and_reap(l->pidfd);
 }
 

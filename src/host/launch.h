@@ -11,13 +11,21 @@
 #include "host/seal.h"
 #include "plan/build.h"
 
+/* What the host half does while init waits at HOST_TURN: make *@ret_fds the documents that hooks
+ * read, owned by the caller then. */
+struct launch_turn {
+	int (*run)(void *data, pid_t pid, int ret_fds[static PLAN_HOOK_STATES], struct err *e);
+	void *data;
+};
+
 struct launch_request {
 	struct arena *arena;
 	const struct plan *plan;
 	const struct cgroup *cgroup; /* where init is born; no directories: nowhere */
 	enum seal_mode seal_mode;
-	int target_fd;   /* SLOT_TARGET: pidfd of the container's init, else -EBADF */
-	int listener_fd; /* SLOT_LISTENER, else -EBADF */
+	int target_fd;           /* SLOT_TARGET: pidfd of the container's init, else -EBADF */
+	int listener_fd;         /* SLOT_LISTENER, else -EBADF */
+	struct launch_turn turn; /* needed where the plan has a HOST_TURN */
 };
 
 /* A process in the making. */
@@ -32,7 +40,9 @@ struct launch {
 	volatile struct plan_page *page;
 	/* The bridge and its child speak over one channel, in any order: what the child said before
 	 * the bridge told who it is waits here. */
-	bool wants_ids, is_ready;
+	bool wants_ids, wants_offsets, wants_turn, is_ready;
+	struct launch_turn turn;
+	bool has_ids;    /* they are mapped */
 	bool go_follows; /* GO goes out with the answer about ids */
 };
 
@@ -43,6 +53,9 @@ struct launch {
 
 /* Start init (or the bridge) on @r->plan. On failure nothing is left running. */
 int launch_start(const struct launch_request *r, struct launch *l, struct err *e) _must_check_;
+
+/* Answer init until it is known who it is: at once, or when the bridge has told. */
+int launch_await_init(struct launch *l, struct err *e) _must_check_;
 
 /* Answer init until it is ready. On failure the error is init's own, or tells how it ended. */
 int launch_await_ready(struct launch *l, struct err *e) _must_check_;

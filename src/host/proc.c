@@ -52,10 +52,15 @@ int proc_write_pid(int proc_fd, pid_t pid, const char *file, const char *text)
 	return n < 0 ? (int)n : 0;
 }
 
-int proc_start_time(int proc_fd, pid_t pid, uint64_t *ret)
+#define STAT_SIZE 1024
+
+/* Read /proc/PID/stat; *@ret_end points to the ')' that ends the name. The name may hold anything,
+ * also
+ * ") Z 0"; what follows it is numbers. */
+static int read_stat(int proc_fd, pid_t pid, char stat[static STAT_SIZE], char **ret_end)
 {
 	_cleanup_close_ int fd = -EBADF;
-	char path[32], stat[1024], *p;
+	char path[32], *end;
 	ssize_t n;
 
 	(void)str_format(path, sizeof(path), "%d/stat", pid);
@@ -64,19 +69,35 @@ int proc_start_time(int proc_fd, pid_t pid, uint64_t *ret)
 		return -ESRCH;
 	if (fd < 0)
 		return fd;
-	n = sys_read(fd, stat, sizeof(stat) - 1);
+	n = sys_read(fd, stat, STAT_SIZE - 1);
 	if (n < 0)
 		return (int)n;
 	stat[n] = '\0';
-	/* The name may hold anything, also ") Z 0"; what follows it is numbers. */
-	p = strrchr(stat, ')');
-	if (!p || p[1] != ' ')
+	end = strrchr(stat, ')');
+	if (!end || end[1] != ' ')
 		return -EBADMSG;
+	*ret_end = end;
+	return 0;
+}
+
+int proc_identify(int proc_fd, pid_t pid, struct proc_identity *ret)
+{
+	char stat[STAT_SIZE], *p = NULL;
+	int r = read_stat(proc_fd, pid, stat, &p);
+	const char *name = r < 0 ? NULL : strchr(stat, '(');
+
+	if (r < 0)
+		return r;
+	if (!name)
+		return -EBADMSG;
+	*p = '\0';
+	(void)str_copy(ret->name, sizeof(ret->name), name + 1);
+	p++;
 	for (int field = 2; field < 22 && p; field++)
-		p = strchr(p + 1, ' ');
+		p = strchr(field == 2 ? p : p + 1, ' ');
 	if (!p)
 		return -EBADMSG;
-	for (*ret = 0, p++; *p >= '0' && *p <= '9'; p++)
-		*ret = *ret * 10 + (uint64_t)(*p - '0');
+	for (ret->start_time = 0, p++; *p >= '0' && *p <= '9'; p++)
+		ret->start_time = ret->start_time * 10 + (uint64_t)(*p - '0');
 	return 0;
 }

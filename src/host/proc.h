@@ -8,6 +8,8 @@
 #include "base/err.h"
 #include "base/fd.h"
 
+#define PROC_NAME_SIZE 64
+
 /* A descriptor of /proc, proven to be the root of a procfs. Returns it or -errno. */
 int proc_open(struct err *e) _must_check_;
 
@@ -18,7 +20,12 @@ int proc_open_at(int proc_fd, const char *path, int flags) _must_check_;
 /* Write @text in one call to @file of process @pid. */
 int proc_write_pid(int proc_fd, pid_t pid, const char *file, const char *text) _must_check_;
 
-/* When @pid started, in clock ticks since boot (field 22 of proc_pid_stat(5)): with the pid it
- * names a process for good, also one that has ended and waits for its parent. Returns 0, -ESRCH
- * when there is no such process, or -errno. */
-int proc_start_time(int proc_fd, pid_t pid, uint64_t *ret) _must_check_;
+/* What names a process for good, and how it calls itself. */
+struct proc_identity {
+	uint64_t start_time; /* clock ticks since boot, field 22 of proc_pid_stat(5) */
+	char name[PROC_NAME_SIZE];
+};
+
+/* Identify @pid, also one that has ended and waits for its parent. Returns 0, -ESRCH when there is
+ * no such process, or -errno. */
+int proc_identify(int proc_fd, pid_t pid, struct proc_identity *ret) _must_check_;

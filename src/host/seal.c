@@ -27,7 +27,6 @@ static int seal(int fd)
 
 int seal_init_image(enum seal_mode mode, struct err *e)
 {
-	size_t size = (size_t)(coracle_init_image_end - coracle_init_image_start);
 	_cleanup_close_ int fd = -EBADF;
 	int r;
 
@@ -41,7 +40,7 @@ int seal_init_image(enum seal_mode mode, struct err *e)
 					  "vm.memfd_noexec");
 		return fd;
 	}
-	r = io_write_all(fd, coracle_init_image_start, size);
+	r = io_write_all(fd, coracle_init_image_start, coracle_init_image_size);
 	if (r == 0)
 		r = seal(fd);
 	return r < 0 ? err_sys(e, ERR_SEAL, r, "seal init's image") : TAKE_FD(fd);

@@ -42,12 +42,17 @@ static int open_cgroup(const struct launch_request *q, int hierarchy, struct err
 static int open_slot(const struct launch_request *q, const struct plan_slot_source *s,
 		     struct err *e)
 {
+	int fd;
+
 	switch (s->kind) {
 	case SLOT_TREE:
 	case SLOT_DEVICE:
 		return open_tree(s->path, s->recursive, s->nofollow, e);
 	case SLOT_FILE:
 		return open_namespace(s->path, e);
+	case SLOT_APPEND:
+		fd = sys_openat(AT_FDCWD, s->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+		return fd < 0 ? err_sys(e, ERR_IO, fd, "open \"%s\"", s->path) : fd;
 	case SLOT_CGROUP:
 		return open_cgroup(q, s->hierarchy, e);
 	case SLOT_INSTANCE:

@@ -87,6 +87,18 @@ static bool search(int fd, uint32_t uid, char *home)
 	return false;
 }
 
+int step_LISTEN_PID(struct init *i, const struct plan_env_pid *o, struct err *e)
+{
+	static char text[32];
+	uint64_t *env = (uint64_t *)(uintptr_t)init_array(i, i->block->envp, sizeof(uint64_t));
+
+	(void)e;
+	(void)str_format(text, sizeof(text), "%s%d", init_string(i, o->prefix), sys_getpid());
+	if (o->env_slot < i->block->envp.n)
+		env[o->env_slot] = (uint64_t)(uintptr_t)text;
+	return 0;
+}
+
 int step_HOME(struct init *i, const struct plan_home *o, struct err *e)
 {
 	static char text[HOME_LENGTH + 8];

@@ -21,13 +21,15 @@ struct init {
 	uint32_t step;                   /* index of the current step */
 	uint32_t n_slots;
 	int slots[INIT_SLOTS_MAX];
-	int root_fd;         /* the root filesystem, O_PATH; -EBADF before it is there */
-	int terminal_fd;     /* the container's end of its terminal */
-	int empty_fd;        /* the shared empty file system of masked directories, once attached */
-	int null_fd;         /* the verified null device */
-	int proc_fd;         /* our own proc instance for kernel parameters */
-	bool cwd_done;       /* the working directory is entered */
-	const char *program; /* what EXEC executes */
+	int root_fd;     /* the root filesystem, O_PATH; -EBADF before it is there */
+	int terminal_fd; /* the container's end of its terminal */
+	int empty_fd;    /* the shared empty file system of masked directories, once attached */
+	int null_fd;     /* the verified null device */
+	int state_fds[PLAN_HOOK_STATES]; /* what hooks read on stdin */
+	int host_proc_fd;                /* the host's, verified; for labels */
+	int proc_fd;                     /* our own proc instance for kernel parameters */
+	bool cwd_done;                   /* the working directory is entered */
+	const char *program;             /* what EXEC executes */
 };
 
 /* Every step: @operand is its structure from the plan. Returns 0 or a negative errno with *@e
@@ -46,6 +48,9 @@ const void *init_array(const struct init *i, struct plan_array a, size_t size);
 /* The descriptor in @slot, or -EBADF for none. It stays the plan's. */
 int init_slot(const struct init *i, plan_slot slot);
 
+/* Turn the offsets of an array of strings into pointers, in place. Once for each array. */
+void init_relocate(struct init *i, struct plan_array a);
+
 /* The kernel drops the death signal, and may make a process dumpable again (fs.suid_dumpable), when
  * credentials change: to be called after every such change. */
 int init_rearm(struct err *e);
@@ -61,6 +66,9 @@ int sync_send(struct init *i, int to_fd, uint32_t type, int32_t value, int fd, s
 /* Wait for a message of exactly @type. A host half that is gone ends the process silently: nobody
  * is left to tell. */
 int sync_expect(struct init *i, uint32_t type, struct err *e);
+
+/* The same for a message with exactly @n descriptors. */
+int sync_expect_fds(struct init *i, uint32_t type, int *fds, int n, struct err *e);
 
 /* Report *@e and the current step, best effort. */
 void sync_send_failure(struct init *i, const struct err *e);

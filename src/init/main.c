@@ -48,8 +48,7 @@ int init_rearm(struct err *e)
 	return r < 0 ? err_sys(e, ERR_INTERNAL, r, "protect init") : 0;
 }
 
-/* Turn the offsets of argv and envp into pointers. */
-static void relocate(struct init *i, struct plan_array a)
+void init_relocate(struct init *i, struct plan_array a)
 {
 	uint64_t *v = (uint64_t *)(uintptr_t)init_array(i, a, sizeof(uint64_t));
 
@@ -102,13 +101,7 @@ static int walk(struct init *i, struct err *e)
 
 int main(int argc, char **argv)
 {
-	static struct init i = {
-		.root_fd = -EBADF,
-		.terminal_fd = -EBADF,
-		.empty_fd = -EBADF,
-		.null_fd = -EBADF,
-		.proc_fd = -EBADF,
-	};
+	static struct init i;
 	static struct err e;
 	uint32_t fd;
 
@@ -116,10 +109,18 @@ int main(int argc, char **argv)
 	 * (the memfd is reachable as /proc/self/exe of an init) gets nothing. */
 	if (argc != 2 || str_to_u32(argv[1], 1 << 20, &fd) < 0)
 		sys_exit(70);
+	/* Not by an initializer, which would put a page of zeros into the image. */
+	i.root_fd = i.terminal_fd = i.empty_fd = i.null_fd = -EBADF;
+	i.host_proc_fd = i.proc_fd = -EBADF;
+	for (size_t n = 0; n < ARRAY_SIZE(i.state_fds); n++)
+		i.state_fds[n] = -EBADF;
 	i.sync_fd = i.report_fd = (int)fd;
 #ifdef CORACLE_FAULT
 	sys_fault_init("init", getenv("CORACLE_FAULT"));
 #endif
+	/* The kernel's name for an executed memfd differs from version to version. */
+	if (sys_prctl(PR_SET_NAME, (unsigned long)(uintptr_t)PLAN_INIT_NAME, 0, 0, 0) < 0)
+		sys_exit(70);
 	(void)sys_umask(0);
 	if (sys_fcntl(i.sync_fd, F_SETFD, FD_CLOEXEC) < 0)
 		sys_exit(70);
@@ -127,8 +128,8 @@ int main(int argc, char **argv)
 		sync_send_failure(&i, &e);
 		sys_exit(1);
 	}
-	relocate(&i, i.block->argv);
-	relocate(&i, i.block->envp);
+	init_relocate(&i, i.block->argv);
+	init_relocate(&i, i.block->envp);
 	if (walk(&i, &e) < 0)
 		sync_send_failure(&i, &e);
 	sys_exit(1);

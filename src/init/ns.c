@@ -14,9 +14,14 @@ int step_KEYRING(struct init *i, const struct plan_keyring *o, struct err *e)
 			   (unsigned long)(uintptr_t)init_string(i, o->name), 0, 0);
 
 	/* A kernel without keyrings has nothing to share by accident. */
-	if (r < 0 && r != -ENOSYS)
-		return err_sys(e, ERR_PROCESS, r, "join a new session keyring");
-	return 0;
+	if (r >= 0 || r == -ENOSYS)
+		return 0;
+	(void)err_sys(e, ERR_PROCESS, r, "join a new session keyring");
+	if (r == -EDQUOT)
+		(void)err_hint(e,
+			       "the user has too many keys: raise the sysctls kernel.keys.maxkeys "
+			       "and maxbytes, or share the caller's keyring by --no-new-keyring");
+	return r;
 }
 
 int step_RAISE_LIMIT(struct init *i, const struct plan_rlimit *o, struct err *e)
@@ -94,6 +99,28 @@ int step_AWAIT_IDS(struct init *i, const struct plan_await *o, struct err *e)
 	if (r == 0)
 		r = sync_expect(i, PLAN_MSG_IDS_MAPPED, e);
 	return r < 0 ? r : init_rearm(e);
+}
+
+int step_TIME_OFFSETS(struct init *i, const struct plan_time_offsets *o, struct err *e)
+{
+	_cleanup_close_ int fd = -EBADF;
+	int r = sys_unshare(CLONE_NEWTIME);
+
+	if (r == 0 && o->dumpable)
+		r = sys_prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	if (r < 0)
+		return err_sys(e, ERR_NAMESPACE, r, "create a time namespace");
+	r = sync_send(i, i->sync_fd, PLAN_MSG_SET_OFFSETS, 0, -EBADF, e);
+	if (r == 0)
+		r = sync_expect(i, PLAN_MSG_OFFSETS_SET, e);
+	if (r < 0)
+		return r;
+	/* unshare() is for children; this is how a process moves itself, at once and before 6.1,
+	 * from which on an exec would do. */
+	r = fd = sys_openat(AT_FDCWD, init_string(i, o->path), O_RDONLY | O_CLOEXEC, 0);
+	if (r >= 0)
+		r = sys_setns(fd, CLONE_NEWTIME);
+	return r < 0 ? err_sys(e, ERR_NAMESPACE, r, "enter the time namespace") : init_rearm(e);
 }
 
 int step_BECOME(struct init *i, const struct plan_become *o, struct err *e)

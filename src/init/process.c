@@ -101,7 +101,7 @@ int step_USER(struct init *i, const struct plan_user *o, struct err *e)
 		return err_sys(e, ERR_PROCESS, r, "keep capabilities");
 	if (o->set_groups) {
 		r = sys_setgroups(o->groups.n, groups);
-		if (r < 0)
+		if (r < 0 && !(r == -EPERM && o->set_groups == PLAN_GROUPS_IF_ALLOWED))
 			return err_sys(e, ERR_PROCESS, r, "set the additional groups");
 	}
 	r = sys_setresgid(o->gid, o->gid, o->gid);

@@ -47,27 +47,39 @@ int step_PROGRAM(struct init *i, const struct plan_program *o, struct err *e)
 		       "exec: \"%s\"", name);
 }
 
-/* Without CLOSE_RANGE_CLOEXEC (5.11) everything but our two sockets is closed at once. */
-static int close_others(unsigned first, int keep_a, int keep_b)
+/* Without CLOSE_RANGE_CLOEXEC (5.11) everything but what we still need is closed at once. */
+static int close_others(const struct init *i, const struct plan_descriptors *o)
 {
-	unsigned low = (unsigned)MIN(keep_a, keep_b), high = (unsigned)MAX(keep_a, keep_b);
+	const int keep[] = {
+		i->sync_fd,
+		init_slot(i, o->listener),
+		init_slot(i, o->output),
+		init_slot(i, o->errors),
+		i->state_fds[PLAN_HOOK_CREATED],
+	};
 	int r = 0;
 
-	if (first < low)
-		r = sys_close_range(first, low - 1, 0);
-	if (r == 0 && MAX(low + 1, first) < high)
-		r = sys_close_range(MAX(low + 1, first), high - 1, 0);
-	return r < 0 ? r : sys_close_range(MAX(high + 1, first), ~0U, 0);
+	for (unsigned first = 3 + o->keep; r == 0;) {
+		unsigned next = ~0U;
+
+		for (size_t n = 0; n < ARRAY_SIZE(keep); n++)
+			if (keep[n] >= 0 && (unsigned)keep[n] >= first)
+				next = MIN(next, (unsigned)keep[n]);
+		if (next > first)
+			r = sys_close_range(first, next == ~0U ? next : next - 1, 0);
+		if (next == ~0U)
+			break;
+		first = next + 1;
+	}
+	return r;
 }
 
 int step_DESCRIPTORS(struct init *i, const struct plan_descriptors *o, struct err *e)
 {
-	unsigned first = 3 + o->keep;
-	int listener = init_slot(i, o->listener);
-	int r = sys_close_range(first, ~0U, CLOSE_RANGE_CLOEXEC);
+	int r = sys_close_range(3 + o->keep, ~0U, CLOSE_RANGE_CLOEXEC);
 
 	if (r == -EINVAL || r == -ENOSYS)
-		r = close_others(first, i->sync_fd, listener < 0 ? i->sync_fd : listener);
+		r = close_others(i, o);
 	return r < 0 ? err_sys(e, ERR_PROCESS, r, "close descriptors on exec") : 0;
 }
 
@@ -102,8 +114,13 @@ int step_START(struct init *i, const struct plan_slot_op *o, struct err *e)
 {
 	int listener = init_slot(i, o->slot);
 
-	/* The host half waits for this: now that the death signal is off, it may end. */
+	int r = sync_send(i, i->sync_fd, PLAN_MSG_WAITING, 0, -EBADF, e);
+
+	/* The host half waited for this: now that the death signal is off, it may end. */
+	if (r < 0)
+		return r;
 	(void)sys_close(i->sync_fd);
+	i->report_fd = -EBADF;
 	for (;;) {
 		int fd = sys_accept4(listener, SOCK_CLOEXEC);
 

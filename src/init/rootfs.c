@@ -27,7 +27,11 @@ int step_ROOTFS(struct init *i, const struct plan_rootfs *o, struct err *e)
 	/* On top of the old root, which everyone can reach; the path of the root filesystem may
 	 * lead through directories that the container's ids cannot search. Our own lookups still
 	 * start below it, until the pivot. */
-	r = sys_move_mount(fd, "", AT_FDCWD, init_string(i, o->attach), MOVE_MOUNT_F_EMPTY_PATH);
+	r = sys_move_mount(fd, "", AT_FDCWD, init_string(i, o->attach),
+			   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS);
+	if (r == -EACCES && o->otherwise != 0)
+		r = sys_move_mount(fd, "", AT_FDCWD, init_string(i, o->otherwise),
+				   MOVE_MOUNT_F_EMPTY_PATH);
 	if (r < 0) {
 		struct stat st;
 

@@ -115,16 +115,23 @@ int sync_send(struct init *i, int to_fd, uint32_t type, int32_t value, int fd, s
 	return n < 0 ? err_sys(e, ERR_INTERNAL, (int)n, "send to the host half") : 0;
 }
 
-int sync_expect(struct init *i, uint32_t type, struct err *e)
+int sync_expect_fds(struct init *i, uint32_t type, int *ret_fds, int want, struct err *e)
 {
 	int fds[PLAN_FDS_PER_MESSAGE];
 	struct plan_message m;
 	int n = receive(i->sync_fd, &m, fds);
 
-	if (n != 0 || m.type != type)
+	if (n != want || m.type != type)
 		return err_set(e, ERR_INTERNAL, -EBADMSG, "expected message %u from the host half",
 			       type);
+	if (n > 0)
+		memcpy(ret_fds, fds, (size_t)n * sizeof(int));
 	return 0;
+}
+
+int sync_expect(struct init *i, uint32_t type, struct err *e)
+{
+	return sync_expect_fds(i, type, NULL, 0, e);
 }
 
 void sync_send_failure(struct init *i, const struct err *e)

@@ -9,6 +9,23 @@
 
 static const char *const none[] = {NULL};
 
+static const char *const memory_modes[] = {
+	"MPOL_DEFAULT",   "MPOL_BIND",           "MPOL_INTERLEAVE", "MPOL_WEIGHTED_INTERLEAVE",
+	"MPOL_PREFERRED", "MPOL_PREFERRED_MANY", "MPOL_LOCAL",      NULL,
+};
+
+static const char *const memory_flags[] = {
+	"MPOL_F_NUMA_BALANCING",
+	"MPOL_F_RELATIVE_NODES",
+	"MPOL_F_STATIC_NODES",
+	NULL,
+};
+
+static const char *const hooks[] = {
+	"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop",
+	NULL,
+};
+
 /* An empty list or false says "known, and not supported", which an engine can tell from silence. */
 static const struct {
 	const char *const *hooks;
@@ -31,11 +48,13 @@ static const struct {
 	 */
 	const char *const *unsafe_annotations;
 } implemented = {
-	.hooks = none,
+	.hooks = hooks,
 	.cgroup = {.v2 = true},
 	.seccomp = {false, none, none, none, none, none},
 	.idmap = true,
-	.memory_policy = {none, none},
+	.apparmor = true,
+	.selinux = true,
+	.memory_policy = {memory_modes, memory_flags},
 	.unsafe_annotations = none,
 };
 

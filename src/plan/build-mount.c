@@ -340,6 +340,14 @@ static bool kernel_instance(const char *type)
 	return false;
 }
 
+/* A procfs shows a pid namespace and wants privilege over it: in a user namespace that keeps the
+ * host's pids, the host's /proc is all that can be shown. */
+static bool needs_host_proc(const struct builder *b, const char *type)
+{
+	return str_eq(type, "proc") && (b->new_user_ns || b->joined_user_ns) &&
+	       !(b->plan->namespaces & CLONE_NEWPID);
+}
+
 static bool has_option(const struct resolved *m, const char *key)
 {
 	for (uint32_t n = 0; n < m->n_words; n++)
@@ -424,6 +432,11 @@ static int plan_instance(struct builder *b, struct resolved *m)
 	const char *type = m->mount->type;
 	struct plan_mount o = {0};
 
+	if (needs_host_proc(b, type)) {
+		m->recursive = true;
+		add_bind(b, m, "/proc", PLAN_NO_SLOT);
+		return 0;
+	}
 	if (m->has_idmap)
 		return plan_mapped_instance(b, m);
 	if (str_eq(type, "proc"))
@@ -548,6 +561,7 @@ int plan_rootfs(struct builder *b)
 	const char *wanted = b->spec->linux_.rootfs_propagation;
 	uint64_t ms = propagation_flags(wanted);
 	plan_slot slot = PLAN_NO_SLOT;
+	bool seen = plan_hooks_see_rootfs(b);
 
 	/* The host's mounts may come in (slave) but ours never go out; pivot_root refuses shared
 	 * ones. What the configuration wants for the root is set after the pivot. */
@@ -566,7 +580,8 @@ int plan_rootfs(struct builder *b)
 			(struct plan_rootfs){
 				.slot = slot,
 				.source = block_string(&b->block, b->options->rootfs),
-				.attach = block_string(&b->block, "/"),
+				.attach = block_string(&b->block, seen ? b->options->rootfs : "/"),
+				.otherwise = seen ? block_string(&b->block, "/") : 0,
 			});
 	return 0;
 }

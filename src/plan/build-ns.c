@@ -140,19 +140,20 @@ static void plan_bridge(struct builder *b, uint64_t create)
 	if (b->new_user_ns) {
 		plan_add_AWAIT_IDS(&b->block, "linux.uidMappings",
 				   (struct plan_await){.dumpable = b->facts->euid != 0});
-		plan_add_BECOME(&b->block, "linux.uidMappings",
-				(struct plan_become){.uid = b->setup_uid,
-						     .gid = b->setup_gid,
-						     .other_uid = b->setup_uid,
-						     .other_gid = b->setup_gid,
-						     .clear_groups = b->setgroups});
+		plan_add_BECOME(
+			&b->block, "linux.uidMappings",
+			(struct plan_become){.uid = b->setup_uid,
+					     .gid = b->setup_gid,
+					     .other_uid = b->setup_uid,
+					     .other_gid = b->setup_gid,
+					     .clear_groups = b->setgroups && !b->keep_groups});
 	} else if (b->joined_user_ns) {
 		/* Its mappings are unknown here: root if it has one, else the process's own user.
 		 */
 		plan_add_BECOME(&b->block, "linux.namespaces",
 				(struct plan_become){.other_uid = b->process->user.uid,
 						     .other_gid = b->process->user.gid,
-						     .clear_groups = true});
+						     .clear_groups = !b->keep_groups});
 	}
 }
 
@@ -160,6 +161,10 @@ int plan_namespaces(struct builder *b)
 {
 	uint64_t create = created(b);
 
+	/* Such a namespace is made by init itself: nobody may have entered it when the offsets are
+	 * written. */
+	if (b->spec->linux_.n_time_offsets > 0)
+		create &= ~(uint64_t)CLONE_NEWTIME;
 	if (!(create & CLONE_NEWNS))
 		return plan_unsupported(b,
 					"linux.namespaces (without a mount namespace of its own)");
@@ -172,6 +177,7 @@ int plan_namespaces(struct builder *b)
 	for (enum ns_type type = 0; type < NS_MAX; type++)
 		if (spec_namespace_find(b->spec, type))
 			b->plan->namespaces |= ns_clone_flag(type);
+	plan_procfs(b);
 	if (b->new_user_ns || b->joined_user_ns || joins(b, NS_PID)) {
 		b->plan->shape = SHAPE_BRIDGE;
 		plan_bridge(b, create);
@@ -180,9 +186,13 @@ int plan_namespaces(struct builder *b)
 		b->plan->clone_flags = create & ~(uint64_t)CLONE_NEWCGROUP;
 		add_joins(b);
 	}
+	if (b->spec->linux_.n_time_offsets > 0)
+		plan_time_offsets(b);
 	if (create & CLONE_NEWCGROUP)
 		plan_add_UNSHARE(&b->block, "linux.namespaces",
 				 (struct plan_flags){.flags = CLONE_NEWCGROUP});
+	if (!b->options->no_new_keyring)
+		plan_keyring_label(b);
 	if (!b->options->no_new_keyring)
 		plan_add_KEYRING(
 			&b->block, "",
@@ -234,7 +244,8 @@ int plan_exec_join(struct builder *b)
 	plan_slot slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_TARGET});
 	bool user = ns & CLONE_NEWUSER;
 
-	/* Without a pid namespace to enter by a clone, the process that joins is the one that executes. */
+	/* Without a pid namespace to enter by a clone, the process that joins is the one that
+	 * executes. */
 	b->plan->shape = (ns & CLONE_NEWPID) ? SHAPE_BRIDGE : SHAPE_DIRECT;
 	b->plan->namespaces = ns;
 	b->joined_user_ns = user;
@@ -245,6 +256,7 @@ int plan_exec_join(struct builder *b)
 				 maps_only_self(&b->spec->linux_.uid_mappings, b->facts->euid) &&
 				 maps_only_self(&b->spec->linux_.gid_mappings, b->facts->egid));
 	}
+	plan_procfs(b);
 	plan_add_JOIN(&b->block, "", (struct plan_join){.flags = ns, .slot = slot});
 	if (user)
 		plan_add_BECOME(&b->block, "",
@@ -253,7 +265,7 @@ int plan_exec_join(struct builder *b)
 					.gid = setup_id(&b->spec->linux_.gid_mappings),
 					.other_uid = b->process->user.uid,
 					.other_gid = b->process->user.gid,
-					.clear_groups = b->setgroups,
+					.clear_groups = b->setgroups && !b->keep_groups,
 				});
 	return 0;
 }

@@ -103,7 +103,7 @@ static int plan_user(struct builder *b)
 	struct plan_user o = {
 		.uid = u->uid,
 		.gid = u->gid,
-		.set_groups = b->setgroups,
+		.set_groups = b->setgroups && !b->keep_groups ? PLAN_GROUPS_SET : PLAN_GROUPS_LEAVE,
 		.umask = u->has_umask ? u->umask : DEFAULT_UMASK,
 	};
 
@@ -113,8 +113,14 @@ static int plan_user(struct builder *b)
 		(void)err_hint(b->e, "give the user subordinate ids (/etc/subuid, /etc/subgid)");
 		return err_where(b->e, "process.user.additionalGids");
 	}
-	o.groups =
-		block_array(&b->block, u->additional_gids, u->n_additional_gids, sizeof(uint32_t));
+	if (b->keep_groups && u->n_additional_gids > 0)
+		plan_warn(b, "process.user.additionalGids",
+			  "ignored: run.oci.keep_original_groups keeps the caller's");
+	if (b->joined_user_ns && u->n_additional_gids == 0 && !b->keep_groups)
+		o.set_groups = PLAN_GROUPS_IF_ALLOWED;
+	if (!b->keep_groups)
+		o.groups = block_array(&b->block, u->additional_gids, u->n_additional_gids,
+				       sizeof(uint32_t));
 	plan_add_USER(&b->block, "process.user", o);
 	return 0;
 }
@@ -209,14 +215,18 @@ int plan_process(struct builder *b, struct plan_array *ret_argv, struct plan_arr
 	const struct spec_process *p = b->process;
 	bool needs_home = !env_get(p, "HOME");
 	struct capability_sets caps = {0};
-	int r;
+	struct str_list env;
+	int r = plan_listen_env(b, &env);
 
+	if (r < 0)
+		return r;
 	*ret_argv = block_strings(&b->block, &p->args, 0);
-	*ret_envp = block_strings(&b->block, &p->env, needs_home);
+	b->listen_slot = (uint32_t)env.n + needs_home;
+	*ret_envp = block_strings(&b->block, &env, needs_home + (b->options->listen_fds > 0));
 	if (p->has_capabilities)
 		caps = capabilities(b);
 	if (needs_home)
-		plan_home_step(b, (uint32_t)p->env.n);
+		plan_home_step(b, (uint32_t)env.n);
 	plan_cwd_step(b, false);
 	r = plan_rlimits(b);
 	if (r < 0)
@@ -245,7 +255,12 @@ int plan_process(struct builder *b, struct plan_array *ret_argv, struct plan_arr
 int plan_process_end(struct builder *b)
 {
 	plan_slot listener = PLAN_NO_SLOT;
+	int r = plan_machine(b);
 
+	if (r < 0)
+		return r;
+	plan_labels(b);
+	plan_listen_pid(b);
 	plan_add_SESSION(&b->block, "process.terminal",
 			 (struct plan_session){.terminal = b->process->terminal});
 	plan_add_SIGNALS(&b->block, "",
@@ -254,10 +269,18 @@ int plan_process_end(struct builder *b)
 		listener = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_LISTENER});
 	plan_add_DESCRIPTORS(
 		&b->block, "",
-		(struct plan_descriptors){.keep = b->options->preserve_fds, .listener = listener});
+		(struct plan_descriptors){.keep = b->options->preserve_fds + b->options->listen_fds,
+					  .listener = listener,
+					  .output = b->hook_output,
+					  .errors = b->hook_errors});
 	plan_add_READY(&b->block, "", (struct plan_none){0});
 	if (b->options->purpose == PURPOSE_CREATE)
 		plan_add_START(&b->block, "", (struct plan_slot_op){.slot = listener});
+	if (b->options->purpose != PURPOSE_EXEC) {
+		r = plan_start_hooks(b);
+		if (r < 0)
+			return r;
+	}
 	plan_add_EXEC(&b->block, "process.args", (struct plan_none){0});
 	return 0;
 }

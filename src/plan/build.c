@@ -71,40 +71,6 @@ void plan_warn(struct builder *b, const char *where, const char *fmt, ...)
 
 /* What the specification has and we do not do yet must be refused, never skipped: a container
  * without a filter or a hook that was asked for is worse than none. */
-static int refuse_process(struct builder *b)
-{
-	const struct spec_process *p = b->process;
-
-	if (p->apparmor_profile[0] != '\0')
-		return plan_unsupported(b, "process.apparmorProfile");
-	if (p->selinux_label[0] != '\0')
-		return plan_unsupported(b, "process.selinuxLabel");
-	if (p->has_scheduler)
-		return plan_unsupported(b, "process.scheduler");
-	if (p->has_io_priority)
-		return plan_unsupported(b, "process.ioPriority");
-	if (p->has_exec_cpu_affinity)
-		return plan_unsupported(b, "process.execCPUAffinity");
-	return 0;
-}
-
-static int refuse_hooks(struct builder *b)
-{
-	const struct spec_hooks *h = &b->spec->hooks;
-
-	if (h->prestart.n > 0)
-		return plan_unsupported(b, "hooks.prestart");
-	if (h->create_runtime.n > 0)
-		return plan_unsupported(b, "hooks.createRuntime");
-	if (h->create_container.n > 0)
-		return plan_unsupported(b, "hooks.createContainer");
-	if (h->start_container.n > 0)
-		return plan_unsupported(b, "hooks.startContainer");
-	if (h->poststart.n > 0)
-		return plan_unsupported(b, "hooks.poststart");
-	return h->poststop.n > 0 ? plan_unsupported(b, "hooks.poststop") : 0;
-}
-
 static int refuse_linux(struct builder *b)
 {
 	const struct spec_linux *l = &b->spec->linux_;
@@ -113,48 +79,18 @@ static int refuse_linux(struct builder *b)
 		return plan_unsupported(b, "linux.seccomp");
 	if (l->has_intel_rdt)
 		return plan_unsupported(b, "linux.intelRdt");
-	if (l->has_memory_policy)
-		return plan_unsupported(b, "linux.memoryPolicy");
-	if (l->has_personality)
-		return plan_unsupported(b, "linux.personality");
-	if (l->n_time_offsets > 0)
-		return plan_unsupported(b, "linux.timeOffsets");
 	if (l->n_net_devices > 0)
 		return plan_unsupported(b, "linux.netDevices");
 	return l->mount_label[0] != '\0' ? plan_unsupported(b, "linux.mountLabel") : 0;
 }
 
-/* Annotations of the peers that change what happens; others are labels. */
-static int refuse_annotations(struct builder *b)
-{
-	static const char *const prefixes[] = {"run.oci.", "org.systemd.property.", "org.criu.",
-					       "krun."};
-
-	for (size_t n = 0; n < b->spec->annotations.n; n++) {
-		const char *key = b->spec->annotations.items[n].key;
-
-		for (size_t k = 0; k < ARRAY_SIZE(prefixes); k++)
-			if (str_starts(key, prefixes[k]))
-				return plan_unsupported(b,
-							plan_origin(b, "annotations[\"%s\"]", key));
-	}
-	return 0;
-}
-
 static int refuse(struct builder *b)
 {
-	int r = refuse_process(b);
+	int r = refuse_linux(b);
 
-	if (r == 0)
-		r = refuse_linux(b);
-	if (r == 0 && b->options->purpose != PURPOSE_EXEC) {
-		if (b->spec->has_vm)
-			return plan_unsupported(b, "vm");
-		r = refuse_hooks(b);
-		if (r == 0)
-			r = refuse_annotations(b);
-	}
-	return r;
+	if (r == 0 && b->options->purpose != PURPOSE_EXEC && b->spec->has_vm)
+		return plan_unsupported(b, "vm");
+	return r == 0 ? plan_annotations(b) : r;
 }
 
 static void builder_init(struct builder *b, struct arena *a, const struct spec *spec,
@@ -169,6 +105,8 @@ static void builder_init(struct builder *b, struct arena *a, const struct spec *
 		.facts = facts,
 		.options = o,
 		.plan = plan,
+		.hook_output = PLAN_NO_SLOT,
+		.hook_errors = PLAN_NO_SLOT,
 		.e = e,
 	};
 	block_init(&b->block, a);
@@ -179,6 +117,7 @@ static int finish(struct builder *b, struct plan_array argv, struct plan_array e
 	b->plan->terminal = b->process->terminal;
 	b->plan->has_oom_score_adj = b->process->has_oom_score_adj;
 	b->plan->oom_score_adj = b->process->oom_score_adj;
+	b->plan->hooks = b->options->purpose == PURPOSE_EXEC ? NULL : &b->spec->hooks;
 	return block_finish(&b->block, argv, envp, (uint32_t)b->plan->n_slots, &b->plan->block,
 			    b->e);
 }
@@ -197,6 +136,8 @@ int plan_build(struct arena *a, const struct spec *spec, const struct facts *fac
 	}
 	r = refuse(&b);
 	if (r == 0)
+		r = plan_schedule(&b);
+	if (r == 0)
 		r = plan_cgroup_build(a, spec, facts, o->manager, o->id, &ret->cgroup, e);
 	if (r == 0)
 		r = plan_namespaces(&b);
@@ -211,7 +152,9 @@ int plan_build(struct arena *a, const struct spec *spec, const struct facts *fac
 	/* The terminal needs devpts; the masks need /dev/null and every mount below them. */
 	if (spec->process.terminal)
 		plan_console(&b, true);
-	r = plan_namespace_values(&b);
+	r = plan_create_hooks(&b);
+	if (r == 0)
+		r = plan_namespace_values(&b);
 	if (r == 0)
 		r = plan_masks(&b);
 	if (r == 0)
@@ -231,6 +174,8 @@ int plan_build_exec(struct arena *a, const struct spec *spec, const struct spec_
 
 	builder_init(&b, a, spec, process, facts, o, ret, e);
 	r = refuse(&b);
+	if (r == 0)
+		r = plan_schedule(&b);
 	if (r == 0)
 		r = plan_exec_join(&b);
 	if (r < 0)

@@ -34,6 +34,10 @@ struct plan_parameters {
 	enum cgroup_manager manager;
 	bool no_pivot, no_new_keyring;
 	unsigned preserve_fds;
+	/* Socket activation, sd_listen_fds(3): descriptors that follow those of preserve_fds, and
+	 * the value of LISTEN_FDNAMES ("" for none). */
+	unsigned listen_fds;
+	const char *listen_names;
 	/* exec: the namespaces of the container, CLONE_NEW*. */
 	uint64_t target_namespaces;
 };
@@ -44,6 +48,7 @@ enum plan_slot_kind {
 	SLOT_FILE,     /* path, for reading: a namespace */
 	SLOT_TARGET,   /* exec: a pidfd of the container's init */
 	SLOT_LISTENER, /* create: the socket on which start will knock */
+	SLOT_APPEND,   /* path, made if missing, for appending */
 	SLOT_CGROUP,   /* a detached copy of the container's cgroup directory, by hierarchy */
 	SLOT_DEVICE,   /* a detached mount of a new device node; else of the one at path */
 	SLOT_INSTANCE, /* a detached mount of a new file system, whose source is path */
@@ -78,6 +83,23 @@ struct plan_idmap {
 	struct spec_id_mappings uid, gid;
 };
 
+#define PLAN_CPUS_MAX 16384
+
+/* What the host half sets for the process. */
+struct plan_schedule {
+	bool has_scheduler, has_io_priority;
+	bool late; /* the policy is not inherited: set when init is ready */
+	uint32_t policy, priority;
+	uint64_t flags;
+	int32_t nice;
+	uint64_t runtime, deadline, period; /* ns */
+	uint32_t io_priority;               /* as ioprio_set(2) takes it */
+	bool all_cpus;                      /* undo the caller's limits, in the cgroup */
+	/* exec: bits, 64 a word; of the runtime on its way, and of the process. */
+	const uint64_t *initial_cpus, *final_cpus;
+	size_t n_initial_cpus, n_final_cpus;
+};
+
 /* The user namespace whose mapping a mount gets: the one at path, or, where that is "", one that is
  * made for it and held until the mount has its mapping. */
 struct plan_mount_userns {
@@ -101,7 +123,13 @@ struct plan {
 	struct plan_cgroup cgroup;
 	bool has_oom_score_adj;
 	int32_t oom_score_adj;
+	struct plan_schedule schedule;
+	const char *time_offsets; /* what is written for the clocks; NULL: nothing */
 	bool terminal;
+	const struct spec_hooks *hooks; /* NULL for exec */
+	bool host_turn;                 /* init waits for the host half: hooks */
+	bool hooks_unbounded;           /* one of init's hooks has no timeout */
+	uint64_t hook_seconds;          /* else the time that they may take */
 	struct err *warnings;
 	size_t n_warnings;
 	const struct plan_block *block;
@@ -134,6 +162,9 @@ struct builder {
 	uint32_t setup_uid, setup_gid;
 	unsigned root_mounts; /* on "/" */
 	bool setgroups;
+	bool keep_groups;                   /* run.oci.keep_original_groups */
+	uint32_t listen_slot;               /* of the environment, for LISTEN_PID */
+	plan_slot hook_output, hook_errors; /* of run.oci.hooks.{stdout,stderr} */
 	struct err *e;
 };
 
@@ -154,6 +185,14 @@ int plan_namespaces(struct builder *b);
 int plan_namespace_values(struct builder *b);
 int plan_exec_join(struct builder *b);
 
+/* build-lsm.c: labels; first the procfs for old kernels, while it can be reached. */
+void plan_procfs(struct builder *b);
+void plan_keyring_label(struct builder *b);
+void plan_labels(struct builder *b);
+
+/* build-time.c: a time namespace with offsets. */
+void plan_time_offsets(struct builder *b);
+
 /* build-mount.c: rootfs, mounts, masks, pivot. */
 int plan_rootfs(struct builder *b);
 int plan_mounts(struct builder *b);
@@ -166,6 +205,27 @@ int plan_mount_idmap(struct builder *b, const struct spec_mount *m, const char *
 
 /* build-device.c: devices and links in /dev. */
 int plan_devices(struct builder *b);
+
+/* build-hooks.c: hooks of init; whether some run before the pivot, which then must see the
+ * container's mounts where the bundle says. */
+bool plan_hooks_see_rootfs(const struct builder *b);
+int plan_create_hooks(struct builder *b);
+int plan_start_hooks(struct builder *b);
+
+/* build-sched.c: what the host half sets for the process; and init's steps of that kind. */
+int plan_schedule(struct builder *b);
+int plan_machine(struct builder *b);
+/* "0-3,7" into @bits, of which there are @max (a multiple of 64). Returns 0 or -EINVAL. */
+int plan_parse_list(const char *text, uint64_t *bits, size_t max) _must_check_;
+
+/* build-annotations.c: those of crun and runc that change what happens: taken up, or refused by
+ * name.
+ */
+int plan_annotations(struct builder *b);
+
+/* build-listen.c: the environment with what socket activation adds, and the step for LISTEN_PID. */
+int plan_listen_env(struct builder *b, struct str_list *ret);
+void plan_listen_pid(struct builder *b);
 
 /* build-process.c: everything of "process", in two parts around the exec's clone. */
 int plan_process(struct builder *b, struct plan_array *ret_argv, struct plan_array *ret_envp);

@@ -29,12 +29,15 @@ typedef int32_t plan_slot;
  *
  * The order here is only that of the list; the order of execution is the plan's. */
 #define PLAN_STEPS(X)                                                                              \
+	X(PROCFS, path, "procfs", "open the host's procfs for labels")                             \
+	X(LSM, lsm, "lsm", "set a label of a security module")                                     \
 	X(KEYRING, keyring, "keyring", "join a new session keyring")                               \
 	X(RAISE_LIMIT, rlimit, "raise-limit", "raise a hard limit while still privileged")         \
 	X(JOIN, join, "join", "enter an existing namespace")                                       \
 	X(UNSHARE, flags, "unshare", "create namespaces for the calling process")                  \
 	X(CLONE, flags, "clone", "become the container's init in new namespaces")                  \
 	X(AWAIT_IDS, await, "await-ids", "wait until ids are mapped from outside")                 \
+	X(TIME_OFFSETS, time_offsets, "time-offsets", "make a time namespace with other clocks")   \
 	X(BECOME, become, "become", "take ids of the user namespace, keep capabilities")           \
 	X(PROPAGATION, propagation, "propagation", "set the propagation of a mount tree")          \
 	X(ROOTFS, rootfs, "rootfs", "attach the root filesystem as a mount of its own")            \
@@ -46,6 +49,8 @@ typedef int32_t plan_slot;
 	X(MASK, mask, "mask", "hide a path")                                                       \
 	X(READONLY, path, "readonly", "make a path read-only")                                     \
 	X(SET_READONLY, path, "set-readonly", "make the mount at a path read-only")                \
+	X(HOST_TURN, none, "host-turn", "let the host half run its hooks, and wait for it")        \
+	X(HOOK, hook, "hook", "run a hook in the container's namespaces")                          \
 	X(PIVOT, none, "pivot", "make the root filesystem the root")                               \
 	X(CHROOT, chroot, "chroot", "make it the root where pivot_root does not work")             \
 	X(DETACH, none, "detach", "detach what covers the root")                                   \
@@ -54,8 +59,11 @@ typedef int32_t plan_slot;
 	X(HOSTNAME, string, "hostname", "set the host name")                                       \
 	X(DOMAINNAME, string, "domainname", "set the NIS domain name")                             \
 	X(LOOPBACK, string, "loopback", "bring the loopback device up")                            \
+	X(PERSONALITY, personality, "personality", "set the execution domain")                     \
+	X(MEMORY_POLICY, memory_policy, "memory-policy", "set the NUMA memory policy")             \
 	X(SESSION, session, "session", "lead a new session, take the terminal")                    \
 	X(RLIMIT, rlimit, "rlimit", "set a resource limit")                                        \
+	X(LISTEN_PID, env_pid, "listen-pid", "tell the process its pid in the environment")        \
 	X(HOME, home, "home", "take HOME from the container's passwd")                             \
 	X(CWD, cwd, "cwd", "enter the working directory")                                          \
 	X(SIGNALS, signals, "signals", "reset ignored signals")                                    \
@@ -98,6 +106,13 @@ struct plan_path {
 	plan_str path; /* in the container */
 };
 
+struct plan_lsm {
+	uint32_t module, attribute; /* LSM_ID_*, LSM_ATTR_* */
+	plan_str name;              /* of the module, for messages */
+	plan_str value;
+	plan_str path; /* in procfs, where the system call is missing */
+};
+
 struct plan_keyring {
 	plan_str name;
 };
@@ -131,7 +146,8 @@ struct plan_propagation {
 struct plan_rootfs {
 	plan_slot slot;
 	plan_str source; /* absolute path on the host */
-	plan_str attach; /* "/": it covers the old root until the pivot */
+	plan_str attach; /* "/": it covers the old root until the pivot. With hooks its own path */
+	plan_str otherwise; /* where attach cannot be searched; 0: nowhere */
 };
 
 /* The host's root stays below. Whoever can mount may look for procfs and sysfs there, since the
@@ -226,11 +242,36 @@ struct plan_await {
 	uint32_t dumpable;
 };
 
+struct plan_time_offsets {
+	plan_str path;     /* of our own time namespace for children: entered when the offsets are
+			      written */
+	uint32_t dumpable; /* as for plan_await */
+};
+
 struct plan_console {
 	plan_str ptmx;          /* multiplexer in the container */
 	plan_str console;       /* where the terminal is bound; 0: nowhere (exec) */
 	uint32_t height, width; /* 0: leave */
 	uint32_t uid, gid;      /* owner of the terminal */
+};
+
+/* Which state document a hook reads: they come with HOST_DONE, in this order. */
+enum plan_hook_state {
+	PLAN_HOOK_CREATING, /* createContainer */
+	PLAN_HOOK_CREATED,  /* startContainer */
+	PLAN_HOOK_STATES,
+};
+
+struct plan_hook {
+	plan_str kind; /* "createContainer" */
+	uint32_t index;
+	plan_str path;
+	struct plan_array argv; /* as plan_block.argv */
+	struct plan_array envp; /* as plan_block.envp; none: the container's process's */
+	uint32_t timeout;       /* seconds; 0: none */
+	uint32_t state;         /* enum plan_hook_state */
+	uint32_t in_rootfs;     /* started there; else where the process will be */
+	plan_slot output, errors;
 };
 
 struct plan_sysctl {
@@ -239,8 +280,22 @@ struct plan_sysctl {
 	plan_str value;
 };
 
+struct plan_personality {
+	uint32_t persona; /* PER_* */
+};
+
+struct plan_memory_policy {
+	uint32_t mode;           /* MPOL_*, with its flags */
+	struct plan_array nodes; /* of uint64_t, a bit each */
+};
+
 struct plan_session {
 	uint32_t terminal; /* take the console as controlling terminal and stdio */
+};
+
+struct plan_env_pid {
+	uint32_t env_slot; /* index into the environment to fill */
+	plan_str prefix;   /* "LISTEN_PID=" */
 };
 
 struct plan_home {
@@ -261,10 +316,16 @@ struct plan_signals {
 	uint64_t ignored; /* bit n-1 for signal n: set back to the default */
 };
 
+enum plan_set_groups {
+	PLAN_GROUPS_LEAVE, /* setgroups is denied, and there is none to set */
+	PLAN_GROUPS_SET,
+	PLAN_GROUPS_IF_ALLOWED, /* in a namespace of others that may deny it, with none to set */
+};
+
 struct plan_user {
 	uint32_t uid, gid;
 	struct plan_array groups; /* of uint32_t */
-	uint32_t set_groups;      /* 0 where setgroups is denied */
+	uint32_t set_groups;      /* enum plan_set_groups */
 	uint32_t umask;
 };
 
@@ -285,8 +346,9 @@ struct plan_program {
 };
 
 struct plan_descriptors {
-	uint32_t keep;      /* descriptors below 3 + keep stay open */
-	plan_slot listener; /* of START: needed until then */
+	uint32_t keep;            /* descriptors below 3 + keep stay open */
+	plan_slot listener;       /* of START: needed until then */
+	plan_slot output, errors; /* of HOOK */
 };
 
 /* --- the block ------------------------------------------------------------------------------- */
@@ -324,9 +386,14 @@ struct plan_page {
 	X(INIT_PID, INIT, "bridge: init's pid and pidfd; the bridge ends")                         \
 	X(MAP_IDS, INIT, "please write the id maps")                                               \
 	X(IDS_MAPPED, HOST, "done")                                                                \
+	X(SET_OFFSETS, INIT, "please write the offsets of clocks")                                 \
+	X(OFFSETS_SET, HOST, "done")                                                               \
+	X(HOST_TURN, INIT, "mounts are there: run hooks, move devices")                            \
+	X(HOST_DONE, HOST, "done; with the states that hooks read, as descriptors")                \
 	X(CONSOLE, INIT, "the master of the container's terminal")                                 \
 	X(READY, INIT, "everything is set up")                                                     \
 	X(GO, HOST, "the host half is done too: go on")                                            \
+	X(WAITING, INIT, "create: the death signal is off, start may come")                        \
 	X(FAILED, INIT, "a struct err follows; the step is in the header")                         \
 	X(START, START, "start command to init: go")
 
@@ -344,5 +411,9 @@ struct plan_message {
 	int32_t value;  /* SETUP: the block's size; INIT_PID: the pid */
 	uint32_t n_fds; /* SETUP: slots in total */
 };
+
+/* The name of init's process, until it becomes the program: how the host half tells the one from
+ * the other when a process ends early. */
+#define PLAN_INIT_NAME "coracle-init"
 
 #define PLAN_FDS_PER_MESSAGE 253 /* SCM_MAX_FD of the kernel */

@@ -18,6 +18,10 @@ FIELDS(flags) = {FIELD(flags, flags, CLONE_FLAGS), END};
 FIELDS(slot_op) = {FIELD(slot_op, slot, SLOT), END};
 FIELDS(string) = {FIELD(string, value, STRING), END};
 FIELDS(path) = {FIELD(path, path, STRING), END};
+FIELDS(lsm) = {
+	FIELD(lsm, name, STRING), FIELD(lsm, value, STRING),  FIELD(lsm, path, STRING),
+	FIELD(lsm, module, U32),  FIELD(lsm, attribute, U32), END,
+};
 FIELDS(keyring) = {FIELD(keyring, name, STRING), END};
 FIELDS(rlimit) = {
 	FIELD(rlimit, resource, RESOURCE),
@@ -27,6 +31,11 @@ FIELDS(rlimit) = {
 };
 FIELDS(join) = {FIELD(join, flags, CLONE_FLAGS), FIELD(join, slot, SLOT), END};
 FIELDS(await) = {FIELD(await, dumpable, BOOL), END};
+FIELDS(time_offsets) = {
+	FIELD(time_offsets, path, STRING),
+	FIELD(time_offsets, dumpable, BOOL),
+	END,
+};
 FIELDS(become) = {
 	FIELD(become, uid, U32),           FIELD(become, gid, U32),
 	FIELD(become, other_uid, U32),     FIELD(become, other_gid, U32),
@@ -42,6 +51,7 @@ FIELDS(rootfs) = {
 	FIELD(rootfs, source, STRING),
 	FIELD(rootfs, slot, SLOT),
 	FIELD(rootfs, attach, STRING),
+	FIELD(rootfs, otherwise, STRING),
 	END,
 };
 FIELDS(mount) = {
@@ -77,13 +87,31 @@ FIELDS(mask) = {
 	FIELD(mask, fstype, STRING),
 	END,
 };
+FIELDS(hook) = {
+	FIELD(hook, kind, STRING),    FIELD(hook, index, U32),
+	FIELD(hook, path, STRING),    FIELD(hook, argv, POINTERS),
+	FIELD(hook, envp, POINTERS),  FIELD(hook, timeout, U32),
+	FIELD(hook, in_rootfs, BOOL), FIELD(hook, output, SLOT),
+	FIELD(hook, errors, SLOT),    END,
+};
 FIELDS(sysctl) = {
 	FIELD(sysctl, path, STRING),
 	FIELD(sysctl, value, STRING),
 	FIELD(sysctl, fstype, STRING),
 	END,
 };
+FIELDS(personality) = {FIELD(personality, persona, U32), END};
+FIELDS(memory_policy) = {
+	FIELD(memory_policy, mode, U32),
+	FIELD(memory_policy, nodes, BITS),
+	END,
+};
 FIELDS(session) = {FIELD(session, terminal, BOOL), END};
+FIELDS(env_pid) = {
+	FIELD(env_pid, env_slot, U32),
+	FIELD(env_pid, prefix, STRING),
+	END,
+};
 FIELDS(home) = {
 	FIELD(home, passwd, STRING), FIELD(home, uid, U32),         FIELD(home, env_slot, U32),
 	FIELD(home, prefix, STRING), FIELD(home, fallback, STRING), END,
@@ -97,8 +125,8 @@ FIELDS(cwd) = {
 FIELDS(signals) = {FIELD(signals, ignored, SIGNALS), END};
 FIELDS(bounding) = {FIELD(bounding, keep, CAPS), FIELD(bounding, last_cap, U32), END};
 FIELDS(user) = {
-	FIELD(user, uid, U32),         FIELD(user, gid, U32),    FIELD(user, groups, U32S),
-	FIELD(user, set_groups, BOOL), FIELD(user, umask, MODE), END,
+	FIELD(user, uid, U32),           FIELD(user, gid, U32),    FIELD(user, groups, U32S),
+	FIELD(user, set_groups, GROUPS), FIELD(user, umask, MODE), END,
 };
 FIELDS(capabilities) = {
 	FIELD(capabilities, effective, CAPS),
@@ -115,6 +143,8 @@ FIELDS(program) = {
 FIELDS(descriptors) = {
 	FIELD(descriptors, keep, U32),
 	FIELD(descriptors, listener, SLOT),
+	FIELD(descriptors, output, SLOT),
+	FIELD(descriptors, errors, SLOT),
 	END,
 };
 

@@ -173,7 +173,14 @@ static void words_array(struct words *w, const struct plan_block *k, enum print_
 		const struct plan_option *o = (const struct plan_option *)items + n;
 		const struct plan_symlink *l = (const struct plan_symlink *)items + n;
 
-		if (kind == PRINT_STRINGS)
+		if (kind == PRINT_BITS) {
+			for (unsigned bit = 0; bit < 64; bit++)
+				if (((const uint64_t *)items)[n] >> bit & 1)
+					add_word(w, "%u", n * 64 + bit);
+		} else if (kind == PRINT_POINTERS) {
+			if (((const uint64_t *)items)[n] != 0)
+				add_word(w, "%s", (const char *)k + ((const uint64_t *)items)[n]);
+		} else if (kind == PRINT_STRINGS)
 			add_word(w, "%s", string_at(k, ((const plan_str *)items)[n]));
 		else if (kind == PRINT_U32S)
 			add_word(w, "%u", ((const uint32_t *)items)[n]);
@@ -200,65 +207,75 @@ static void words_flags(struct words *w, enum print_kind kind, uint64_t v)
 		words_signals(w, v);
 }
 
+static const char *const set_groups_names[] = {
+	[PLAN_GROUPS_LEAVE] = "leave",
+	[PLAN_GROUPS_SET] = "set",
+	[PLAN_GROUPS_IF_ALLOWED] = "if-allowed",
+};
+
+/* The kinds whose value is 32 bits. */
+static void words_u32(struct words *w, const struct plan_block *k, enum print_kind kind, uint32_t v)
+{
+	if (kind == PRINT_STRING && v != 0)
+		add_word(w, "%s", string_at(k, v));
+	else if (kind == PRINT_U32 || (kind == PRINT_SLOT && (plan_slot)v != PLAN_NO_SLOT))
+		add_word(w, "%u", v);
+	else if (kind == PRINT_BOOL && v)
+		add_word(w, "yes");
+	else if (kind == PRINT_GROUPS)
+		add_word(w, "%s", set_groups_names[v]);
+	else if (kind == PRINT_MODE)
+		words_mode(w, v);
+	else if (kind == PRINT_RESOURCE)
+		add_word(w, "%s", rlimit_name(v));
+	else if (kind == PRINT_TARGET)
+		add_bits(w, v, target_names, ARRAY_SIZE(target_names), "");
+}
+
 /* The value of @f as words; empty when there is nothing to say. */
 static void field_words(struct words *w, const struct plan_block *k, const struct print_field *f,
 			const void *operand)
 {
-	const char *at = (const char *)operand + f->offset;
-	uint32_t u32 = 0;
-	uint64_t u64 = 0;
+	const void *at = (const char *)operand + f->offset;
 
 	*w = (struct words){0};
-	memcpy(&u32, at, sizeof(u32));
 	switch (f->kind) {
 	case PRINT_STRING:
-		if (u32 != 0)
-			add_word(w, "%s", string_at(k, u32));
-		break;
 	case PRINT_U32:
-		add_word(w, "%u", u32);
-		break;
 	case PRINT_MODE:
-		words_mode(w, u32);
-		break;
 	case PRINT_BOOL:
-		if (u32)
-			add_word(w, "yes");
-		break;
+	case PRINT_GROUPS:
 	case PRINT_SLOT:
-		if ((plan_slot)u32 != PLAN_NO_SLOT)
-			add_word(w, "%u", u32);
-		break;
 	case PRINT_TARGET:
-		add_bits(w, u32, target_names, ARRAY_SIZE(target_names), "");
-		break;
 	case PRINT_RESOURCE:
-		add_word(w, "%s", rlimit_name(u32));
+		words_u32(w, k, f->kind, *(const uint32_t *)at);
 		break;
 	case PRINT_ATTR:
-		words_attr(w, (const struct plan_mount_attr *)(const void *)at);
+		words_attr(w, at);
 		break;
 	case PRINT_U64:
+		add_word(w, "%llu", (unsigned long long)*(const uint64_t *)at);
+		break;
 	case PRINT_LIMIT:
-		memcpy(&u64, at, sizeof(u64));
-		if (f->kind == PRINT_LIMIT && u64 == UINT64_MAX)
+		if (*(const uint64_t *)at == UINT64_MAX)
 			add_word(w, "unlimited");
 		else
-			add_word(w, "%llu", (unsigned long long)u64);
+			add_word(w, "%llu", (unsigned long long)*(const uint64_t *)at);
 		break;
 	case PRINT_CLONE_FLAGS:
 	case PRINT_MS_FLAGS:
 	case PRINT_CAPS:
 	case PRINT_SIGNALS:
-		memcpy(&u64, at, sizeof(u64));
-		words_flags(w, f->kind, u64);
+		words_flags(w, f->kind, *(const uint64_t *)at);
 		break;
 	case PRINT_STRINGS:
+	case PRINT_POINTERS:
+	case PRINT_BITS:
 	case PRINT_U32S:
 	case PRINT_OPTIONS:
 	case PRINT_DEVICES:
 	case PRINT_LINKS:
-		words_array(w, k, f->kind, *(const struct plan_array *)(const void *)at);
+		words_array(w, k, f->kind, *(const struct plan_array *)at);
 		break;
 	}
 }
@@ -305,6 +322,7 @@ static const char *slot_kind_name(enum plan_slot_kind kind)
 		[SLOT_TREE] = "tree",     [SLOT_FILE] = "file",
 		[SLOT_TARGET] = "target", [SLOT_LISTENER] = "listener",
 		[SLOT_CGROUP] = "cgroup", [SLOT_INSTANCE] = "instance",
+		[SLOT_APPEND] = "append",
 	};
 
 	return names[kind];
@@ -342,6 +360,46 @@ static void text_maps(struct text *t, const char *name, const struct spec_id_map
 	for (size_t n = 0; n < m->n; n++)
 		line(t, "  %s container=%u host=%u size=%u\n", name, m->items[n].container_id,
 		     m->items[n].host_id, m->items[n].size);
+}
+
+static void text_cpus(struct text *t, const char *name, const uint64_t *bits, size_t n)
+{
+	struct words w = {0};
+
+	for (size_t k = 0; k < n * 64; k++)
+		if (bits[k / 64] >> k % 64 & 1)
+			add_word(&w, "%u", (unsigned)k);
+	if (n > 0)
+		line(t, "cpus    %s=%s  # process.execCPUAffinity.%s\n", name, w.text, name);
+}
+
+static void text_schedule(struct text *t, const struct plan_schedule *s)
+{
+	if (s->has_scheduler)
+		line(t,
+		     "sched   policy=%u flags=%llu nice=%d priority=%u runtime=%llu deadline=%llu "
+		     "period=%llu%s  # process.scheduler\n",
+		     s->policy, (unsigned long long)s->flags, s->nice, s->priority,
+		     (unsigned long long)s->runtime, (unsigned long long)s->deadline,
+		     (unsigned long long)s->period, s->late ? " late" : "");
+	if (s->has_io_priority)
+		line(t, "io      class=%u priority=%u  # process.ioPriority\n",
+		     s->io_priority >> 13, s->io_priority & 8191);
+	text_cpus(t, "initial", s->initial_cpus, s->n_initial_cpus);
+	text_cpus(t, "final", s->final_cpus, s->n_final_cpus);
+	if (s->all_cpus && s->n_final_cpus == 0)
+		line(t, "cpus    all\n");
+}
+
+/* Hooks of the host half; those of init are steps. */
+static void text_hooks(struct text *t, const char *kind, const struct spec_hook_list *l)
+{
+	for (size_t n = 0; n < l->n; n++) {
+		line(t, "hook    %s", l->items[n].path);
+		if (l->items[n].has_timeout)
+			line(t, " timeout=%lld", (long long)l->items[n].timeout);
+		line(t, "  # hooks.%s[%u]\n", kind, (unsigned)n);
+	}
 }
 
 static void text_mount_userns(struct text *t, const struct plan_mount_userns *u)
@@ -393,6 +451,17 @@ static void text_host(struct text *t, const struct plan *p)
 	text_mount_userns(t, p->mount_userns);
 	if (p->has_oom_score_adj)
 		line(t, "oom     score-adj=%d  # process.oomScoreAdj\n", p->oom_score_adj);
+	for (const char *s = p->time_offsets; s && *s != '\0'; s += strcspn(s, "\n")) {
+		s += *s == '\n';
+		line(t, "clock   %.*s  # linux.timeOffsets\n", (int)strcspn(s, "\n"), s);
+	}
+	text_schedule(t, &p->schedule);
+	if (p->hooks) {
+		text_hooks(t, "prestart", &p->hooks->prestart);
+		text_hooks(t, "createRuntime", &p->hooks->create_runtime);
+		text_hooks(t, "poststart", &p->hooks->poststart);
+		text_hooks(t, "poststop", &p->hooks->poststop);
+	}
 	for (size_t n = 0; n < p->n_slots; n++) {
 		const struct plan_slot_source *s = &p->slots[n];
 
@@ -537,6 +606,38 @@ static void json_slots(struct json_writer *w, const struct plan *p)
 	json_array_end(w);
 }
 
+static void json_schedule(struct json_writer *w, const struct plan_schedule *s)
+{
+	if (s->has_scheduler) {
+		json_key(w, "scheduler");
+		json_object_begin(w);
+		json_kv_u64(w, "policy", s->policy);
+		json_kv_u64(w, "flags", s->flags);
+		json_kv_i64(w, "nice", s->nice);
+		json_kv_u64(w, "priority", s->priority);
+		json_kv_u64(w, "runtime", s->runtime);
+		json_kv_u64(w, "deadline", s->deadline);
+		json_kv_u64(w, "period", s->period);
+		json_kv_bool(w, "late", s->late);
+		json_object_end(w);
+	}
+	if (s->has_io_priority)
+		json_kv_u64(w, "ioPriority", s->io_priority);
+	if (s->all_cpus)
+		json_kv_bool(w, "allCpus", true);
+}
+
+static void json_hooks(struct json_writer *w, const char *kind, const struct spec_hook_list *l)
+{
+	if (l->n == 0)
+		return;
+	json_key(w, kind);
+	json_array_begin(w);
+	for (size_t n = 0; n < l->n; n++)
+		json_string(w, l->items[n].path);
+	json_array_end(w);
+}
+
 static void json_mount_userns(struct json_writer *w, const struct plan_mount_userns *u)
 {
 	if (!u)
@@ -575,6 +676,15 @@ static void json_host(struct json_writer *w, const struct plan *p)
 	if (p->has_oom_score_adj)
 		json_kv_i64(w, "oomScoreAdj", p->oom_score_adj);
 	json_mount_userns(w, p->mount_userns);
+	if (p->time_offsets)
+		json_kv_string(w, "timeOffsets", p->time_offsets);
+	json_schedule(w, &p->schedule);
+	if (p->hooks) {
+		json_hooks(w, "prestart", &p->hooks->prestart);
+		json_hooks(w, "createRuntime", &p->hooks->create_runtime);
+		json_hooks(w, "poststart", &p->hooks->poststart);
+		json_hooks(w, "poststop", &p->hooks->poststop);
+	}
 	json_slots(w, p);
 }
 

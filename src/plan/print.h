@@ -19,6 +19,7 @@ enum print_kind {
 	PRINT_U64,
 	PRINT_MODE,        /* uint32_t, octal with the file type as a letter */
 	PRINT_BOOL,        /* uint32_t */
+	PRINT_GROUPS,      /* uint32_t, enum plan_set_groups */
 	PRINT_SLOT,        /* plan_slot; PLAN_NO_SLOT is left out */
 	PRINT_CLONE_FLAGS, /* uint64_t */
 	PRINT_MS_FLAGS,    /* uint64_t */
@@ -29,6 +30,8 @@ enum print_kind {
 	PRINT_LIMIT,       /* uint64_t, ~0 is "unlimited" */
 	PRINT_SIGNALS,     /* uint64_t */
 	PRINT_STRINGS,     /* struct plan_array of plan_str */
+	PRINT_BITS,        /* struct plan_array of uint64_t: the numbers of the bits that are set */
+	PRINT_POINTERS,    /* struct plan_array of uint64_t: offsets of strings, then 0 */
 	PRINT_U32S,        /* struct plan_array of uint32_t */
 	PRINT_OPTIONS,     /* struct plan_array of struct plan_option */
 	PRINT_DEVICES,     /* struct plan_array of struct plan_device */

@@ -71,11 +71,15 @@ def test_wrong_state(runtime, bundle, world, command, status):
         runtime.containers.pop(container.id)
 
 
-def test_cycle(runtime, bundle):
+def test_cycle(runtime, bundle, world):
     """The whole life, step by step."""
     container = runtime.create(bundle.probe("catch", 15, "print", "up", "sleep", "exit", 3))
     assert container.status == "created" and container.stdout == ""
-    assert os.readlink(f"/proc/{container.pid}/exe").startswith("/memfd:")
+    if world.root:  # init is not dumpable: a user may not look
+        assert os.readlink(f"/proc/{container.pid}/exe").startswith("/memfd:")
+    else:
+        with pytest.raises(PermissionError):
+            os.readlink(f"/proc/{container.pid}/exe")
     container.start()
     container.wait_output("up\n")
     assert container.status == "running"
@@ -314,6 +318,22 @@ def test_run_deletes(runtime, bundle):
     id = runtime.new_id()
     runtime("run", "-b", bundle.path, id, code=4)
     runtime("state", id, error=MISSING)
+
+
+def test_run_is_running_when_its_program_runs(runtime, bundle):
+    """A program that has written something is in a container whose state says so."""
+    bundle.probe("print", "up", "line").save()
+    seen = []
+    for _ in range(60):
+        out, id = harness.Capture("out"), runtime.new_id()
+        process = runtime.popen("run", "-b", bundle.path, id, stdout=out.fd, stdin=-1)
+        harness.poll_until(lambda: out.text() == "up\n", "the process is up")
+        state = runtime("state", id, stdout=harness.ANY).json()
+        process.stdin.close()
+        assert process.wait(harness.TIMEOUT) == 0
+        out.close()
+        seen.append((state["status"], state["pid"] > 0))
+    assert set(seen) == {("running", True)}
 
 
 def test_run_passes_signals_on(runtime, bundle):

@@ -319,7 +319,8 @@ def test_killed_by(runtime, bundle, sig):
     id = runtime.new_id()
     process = runtime.popen("run", "-b", bundle.path, id, stdout=out.fd, stderr=err.fd)
     harness.poll_until(lambda: out.text() == "up\n", "the process is up")
-    pid = runtime("state", id, stdout=harness.ANY).json()["pid"]
+    pid = harness.poll_until(lambda: runtime("state", id, stdout=harness.ANY).json()["pid"],
+                             "the state has a pid")  # os.kill(0, …) would be ourselves
     os.kill(pid, sig)
     assert process.wait(harness.TIMEOUT) == 128 + sig
     assert err.text() == ""

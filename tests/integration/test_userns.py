@@ -103,13 +103,14 @@ def test_capabilities_before_the_first_mount(runtime, bundle, world, fault_progr
 
 
 def find_init(parent):
-    """The child of the runtime that is in another user namespace: (pid, its status)."""
-    own = os.readlink("/proc/self/ns/user")
-    for pid, (ppid, _) in leaks.processes().items():
-        if ppid == parent:
-            with open(f"/proc/{pid}/status") as f:
-                return pid, f.read()
-    pytest.fail("there is no init")
+    """The only child of the runtime, once the bridge has gone: (pid, its status)."""
+    def only_child():
+        children = [pid for pid, (ppid, _) in leaks.processes().items() if ppid == parent]
+        return children if len(children) == 1 else None
+
+    pid, = harness.poll_until(only_child, "the runtime has one child")
+    with open(f"/proc/{pid}/status") as f:
+        return pid, f.read()
 
 
 def test_not_dumpable_inside(runtime, bundle, world, fault_program):
@@ -177,3 +178,14 @@ def test_rootfs_behind_a_closed_directory(runtime, bundle, world, folder):
     folder.chmod(0o700)
     with prepared(bundle, world, True, "created"):
         runtime.run(bundle.probe("exit", 3), code=3)
+
+
+def test_helpers_behind_a_closed_directory(runtime, bundle, world, folder):
+    """PATH is searched on where a directory of it may not be: it was inherited from another user."""
+    world.need(not world.root and world.subids, "needs newuidmap")
+    (folder / "closed").mkdir(mode=0)
+    path = f"{folder}/closed:{os.environ['PATH']}"
+    try:
+        runtime.run(bundle.probe("exit", 3), code=3, env={"PATH": path})
+    finally:
+        (folder / "closed").chmod(0o700)

@@ -1,0 +1,55 @@
+/* Annotations of crun and runc that change what the runtime does. Each is honoured or refused by
+ * its name; one that nobody here knows, with a prefix of theirs, is refused too. Others are labels.
+ */
+#include <errno.h>
+
+#include "base/str.h"
+#include "plan/build.h"
+
+/* Taken up elsewhere: by build-hooks.c and container/hooks.c, below, by container/create.c. */
+static const char *const honoured[] = {
+	"run.oci.hooks.stdout",
+	"run.oci.hooks.stderr",
+	"run.oci.keep_original_groups",
+	"run.oci.pidfd_receiver",
+};
+
+static const char *const prefixes[] = {
+	"run.oci.", "org.systemd.property.", "org.criu.", "krun.", "module.wasm.",
+};
+
+static int refuse_unknown(struct builder *b, const char *key)
+{
+	for (size_t k = 0; k < ARRAY_SIZE(honoured); k++)
+		if (str_eq(key, honoured[k]))
+			return 0;
+	for (size_t k = 0; k < ARRAY_SIZE(prefixes); k++)
+		if (str_starts(key, prefixes[k]))
+			return plan_unsupported(b, plan_origin(b, "annotations[\"%s\"]", key));
+	return 0;
+}
+
+static int read_flag(struct builder *b, const char *key, bool *ret)
+{
+	const char *value = spec_annotation(b->spec, key);
+
+	if (!value)
+		return 0;
+	*ret = str_eq(value, "1") || str_eq(value, "true");
+	if (*ret || str_eq(value, "0") || str_eq(value, "false"))
+		return 0;
+	(void)err_set(b->e, ERR_CONFIG_INVALID, -EINVAL, "expected 0 or 1, got \"%s\"", value);
+	return err_where(b->e, "annotations[\"%s\"]", key);
+}
+
+int plan_annotations(struct builder *b)
+{
+	/* A container that runs has been through this. */
+	for (size_t n = 0; n < b->spec->annotations.n && b->options->purpose != PURPOSE_EXEC; n++) {
+		int r = refuse_unknown(b, b->spec->annotations.items[n].key);
+
+		if (r < 0)
+			return r;
+	}
+	return read_flag(b, "run.oci.keep_original_groups", &b->keep_groups);
+}
