@@ -26,6 +26,8 @@ static const char *const hooks[] = {
 	NULL,
 };
 
+static const char *const unsafe_annotations[] = {"run.oci.", NULL};
+
 /* An empty list or false says "known, and not supported", which an engine can tell from silence. */
 static const struct {
 	const char *const *hooks;
@@ -55,7 +57,7 @@ static const struct {
 	.apparmor = true,
 	.selinux = true,
 	.memory_policy = {memory_modes, memory_flags},
-	.unsafe_annotations = none,
+	.unsafe_annotations = unsafe_annotations,
 };
 
 /* --- writing it ------------------------------------------------------------------------------ */
