@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "host/idmapped.h"
+#include "host/nodes.h"
 
 static int open_tree(const char *path, bool recursive, bool nofollow, struct err *e)
 {
@@ -45,6 +46,7 @@ static int open_slot(const struct launch_request *q, const struct plan_slot_sour
 
 	switch (s->kind) {
 	case SLOT_TREE:
+	case SLOT_DEVICE:
 		return open_tree(s->path, s->recursive, s->nofollow, e);
 	case SLOT_FILE:
 		return open_namespace(s->path, e);
@@ -73,14 +75,30 @@ static int map_ids(const struct plan_slot_source *s, int fd, int *userns, struct
 	return *namespace < 0 ? *namespace : idmapped_apply(fd, *namespace, s, e);
 }
 
+/* Root of a user namespace may not make devices (-EPERM): then its own is bound, as it is. */
+static int make_devices(const struct plan *p, int *slots, struct err *e)
+{
+	for (size_t n = 0; n < p->n_slots; n++)
+		if (p->slots[n].kind == SLOT_DEVICE) {
+			int r = nodes_make(p, slots, e);
+
+			return r == -EPERM ? 0 : r;
+		}
+	return 0;
+}
+
 static int open_all(const struct launch_request *q, int *slots, int *userns, struct err *e)
 {
 	const struct plan *p = q->plan;
+	int r = make_devices(p, slots, e);
 
+	if (r < 0)
+		return r;
 	for (size_t n = 0; n < p->n_slots; n++) {
 		const struct plan_slot_source *s = &p->slots[n];
-		int r = slots[n] = open_slot(q, s, e);
 
+		r = slots[n] >= 0 ? slots[n] : open_slot(q, s, e);
+		slots[n] = r;
 		if (r >= 0 && s->userns)
 			r = map_ids(s, slots[n], userns, e);
 		if (r < 0)

@@ -50,7 +50,13 @@ enum plan_slot_kind {
 	SLOT_LISTENER, /* create: the socket on which start will knock */
 	SLOT_APPEND,   /* path, made if missing, for appending */
 	SLOT_CGROUP,   /* a detached copy of the container's cgroup directory, by hierarchy */
+	SLOT_DEVICE,   /* a detached mount of a new device node; else of the one at path */
 	SLOT_INSTANCE, /* a detached mount of a new file system, whose source is path */
+};
+
+struct plan_device_node {
+	uint32_t mode, major, minor;
+	uint32_t uid, gid; /* on the host */
 };
 
 struct plan_slot_source {
@@ -63,6 +69,7 @@ struct plan_slot_source {
 	/* SLOT_INSTANCE: its type, and options as in config.json. */
 	const char *fstype;
 	struct str_list options;
+	struct plan_device_node device; /* SLOT_DEVICE */
 	/* SLOT_TREE, SLOT_INSTANCE: map its ids; all of the tree. */
 	const struct plan_mount_userns *userns;
 	bool recursive_idmap;

@@ -417,8 +417,15 @@ static void text_mount_userns(struct text *t, const struct plan_mount_userns *u)
 
 static void text_slot_more(struct text *t, const struct plan_slot_source *s)
 {
+	struct words mode = {0};
+
 	if (s->kind == SLOT_INSTANCE)
 		line(t, " type=%s", s->fstype);
+	if (s->kind == SLOT_DEVICE) {
+		words_mode(&mode, s->device.mode);
+		line(t, " %s %u:%u owner=%u:%u", mode.text, s->device.major, s->device.minor,
+		     s->device.uid, s->device.gid);
+	}
 	for (size_t n = 0; n < s->options.n; n++)
 		line(t, "%s%s", n == 0 ? " options=" : ",", s->options.items[n]);
 	if (s->userns)
