@@ -51,6 +51,7 @@ static const struct {
 	.hooks = hooks,
 	.cgroup = {.v2 = true},
 	.seccomp = {false, none, none, none, none, none},
+	.net_devices = true,
 	.apparmor = true,
 	.selinux = true,
 	.memory_policy = {memory_modes, memory_flags},
