@@ -87,6 +87,7 @@ FIELDS(mask) = {
 	FIELD(mask, fstype, STRING),
 	END,
 };
+FIELDS(turn) = {FIELD(turn, network, BOOL), END};
 FIELDS(hook) = {
 	FIELD(hook, kind, STRING),    FIELD(hook, index, U32),
 	FIELD(hook, path, STRING),    FIELD(hook, argv, POINTERS),
