@@ -14,10 +14,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -28,8 +30,11 @@
 #include "seccomp/compile/verify.h"
 #include "tests/oracle-seccomp-pseudo.h"
 
+/* For one random profile. */
+#define SECONDS 5
+
 struct totals {
-	unsigned long profiles, refused, points, steps, their_steps;
+	unsigned long profiles, refused, endless, points, steps, their_steps;
 	unsigned long unknown, ambiguous, ambiguous_points, defects, defects_merging, wrong, insns,
 		their_insns;
 };
@@ -576,14 +581,41 @@ static void one_profile(const struct spec_seccomp *spec, enum seccomp_arch nativ
 	arena_done(&a);
 }
 
+/* libseccomp takes for ever to emit some combinations of rules: each profile has a process of its
+ * own and some seconds. */
+static void one_profile_in_time(const struct spec_seccomp *spec, enum seccomp_arch native,
+				struct totals *totals, struct rng *rng)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		abort();
+	if (pid == 0) {
+		(void)alarm(SECONDS);
+		one_profile(spec, native, totals, rng, false);
+		exit(0);
+	}
+	(void)rng_next(rng);
+	if (waitpid(pid, &status, 0) != pid)
+		abort();
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
+		totals->refused++;
+		totals->endless++;
+	} else if (status != 0) {
+		printf("a profile ends with status %#x\n", status);
+		totals->wrong++;
+	}
+}
+
 static void print_totals(const char *what, const struct totals *t)
 {
-	printf("%s: %lu profiles (%lu refused by libseccomp), %lu points, of them %lu ambiguous; "
+	printf("%s: %lu profiles (%lu refused by libseccomp, %lu of them by not coming to an end), %lu points, of them %lu ambiguous; "
 	       "differences: %lu wrong, %lu unknown, %lu ambiguous; defects of libseccomp: %lu in emitting, %lu in merging; instructions %lu to "
 	       "%lu, steps "
 	       "%.1f to %.1f\n",
-	       what, t->profiles, t->refused, t->points, t->ambiguous_points, t->wrong, t->unknown,
-	       t->ambiguous, t->defects, t->defects_merging, t->insns, t->their_insns,
+	       what, t->profiles, t->refused, t->endless, t->points, t->ambiguous_points, t->wrong,
+	       t->unknown, t->ambiguous, t->defects, t->defects_merging, t->insns, t->their_insns,
 	       t->points ? (double)t->steps / (double)t->points : 0,
 	       t->points ? (double)t->their_steps / (double)t->points : 0);
 }
@@ -603,8 +635,12 @@ static unsigned long random_profiles(unsigned long count, uint64_t seed)
 		{SECCOMP_ARCH_S390X, s390},   {SECCOMP_ARCH_MIPS64, mips},
 		{SECCOMP_ARCH_PPC64LE, NULL}, {SECCOMP_ARCH_RISCV64, NULL},
 	};
-	struct totals totals[2] = {{0}};
+	struct totals *totals = mmap(NULL, 2 * sizeof(*totals), PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct rng rng = {seed};
+
+	if (totals == MAP_FAILED)
+		abort();
 
 	for (unsigned long i = 0;
 	     totals[0].profiles + totals[1].profiles - totals[0].refused - totals[1].refused <
@@ -624,7 +660,7 @@ static unsigned long random_profiles(unsigned long count, uint64_t seed)
 
 		arena_init(&a, NULL, 0);
 		spec = random_profile(&a, &rng, &shape);
-		one_profile(&spec, machines[m].native, &totals[i % 2], &rng, false);
+		one_profile_in_time(&spec, machines[m].native, &totals[i % 2], &rng);
 		arena_done(&a);
 		if (totals[0].wrong + totals[1].wrong > 50)
 			break;

@@ -48,6 +48,8 @@
 	X(TIMEOUT, "timeout", "something did not answer in time")                                  \
 	X(SEAL, "seal", "init could not be placed in a sealed image")                              \
 	X(IO, "io", "a file or socket could not be read or written")                               \
+	X(IMAGE, "image", "an image or a dump is malformed, or cannot be expressed")               \
+	X(DIGEST, "digest", "content does not have the digest that it must have")                  \
 	X(HOOK, "hook", "a hook failed, could not be executed, or took too long")
 
 enum err_id {

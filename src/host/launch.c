@@ -8,6 +8,7 @@
 #include "base/sys.h"
 #include "host/channel.h"
 #include "host/idmap.h"
+#include "host/netdev.h"
 #include "host/proc.h"
 #include "host/schedule.h"
 #include "host/slots.h"
@@ -311,6 +312,12 @@ static int answer_turn(struct launch *l, struct err *e)
 	if (!l->wants_turn || l->pid == 0)
 		return 0;
 	l->wants_turn = false;
+	if (l->plan->n_net_devices > 0) {
+		r = netdev_move(l->plan->net_devices, l->plan->n_net_devices, l->pid, l->net_fd, e);
+		l->net_fd = fd_close(l->net_fd);
+		if (r < 0)
+			return r;
+	}
 	r = l->turn.run(l->turn.data, l->pid, fds, e);
 	if (r < 0)
 		return r;
@@ -373,7 +380,10 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 	case PLAN_MSG_HOST_TURN:
 		if (!l->plan->host_turn || !l->turn.run)
 			break;
+		if ((l->plan->n_net_devices > 0) != (m->fd >= 0))
+			break;
 		l->wants_turn = true;
+		l->net_fd = TAKE_FD(m->fd);
 		return answer(l, e);
 	case PLAN_MSG_CONSOLE:
 		if (!l->plan->terminal || l->console_fd >= 0)
@@ -549,6 +559,7 @@ void launch_close(struct launch *l)
 	l->pidfd = fd_close(l->pidfd);
 	l->bridge_fd = fd_close(l->bridge_fd);
 	l->console_fd = fd_close(l->console_fd);
+	l->net_fd = fd_close(l->net_fd);
 	if (l->page)
 		(void)sys_munmap((void *)(uintptr_t)l->page, PLAN_PAGE_SIZE);
 	l->page = NULL;

@@ -142,6 +142,7 @@ struct overlay {
 	int data[MOUNT_OBJECTS_MAX]; /* the stores */
 	struct place place;
 	bool verity; /* ask for it */
+	bool modern; /* 6.5 or newer */
 };
 
 static int set_string(int fs, const char *key, const char *value)
@@ -271,11 +272,36 @@ static int try_string(struct overlay *ov, const char *target, enum mount_way way
 	return r < 0 ? err_sys(e, ERR_MOUNT, r, "mount the overlay") : 0;
 }
 
+/* Where objects lie in an ordinary layer, whiteouts in the image's root hide their directories; but
+ * a directory of the image's own that has such a name would be merged with that of the store. */
+static int refuse_merged(const struct overlay *ov, struct err *e)
+{
+	char name[8];
+
+	for (unsigned i = 0; i < 256; i++) {
+		_cleanup_close_ int fd = -EBADF;
+
+		(void)str_format(name, sizeof(name), "%02x", i);
+		fd = sys_openat(ov->erofs, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+		if (fd >= 0)
+			return err_set(e, ERR_KERNEL, -ENOTSUP,
+				       "/%s would show objects: Linux 6.5 is needed for this image",
+				       name);
+	}
+	return 0;
+}
+
 /* One way, up to the mount on @target. */
 static int try_way(struct overlay *ov, const char *target, enum mount_way way, struct err *e)
 {
 	_cleanup_close_ int mnt = -EBADF;
 
+	if (way == MOUNT_BY_STACK) {
+		int r = refuse_merged(ov, e);
+
+		if (r < 0)
+			return r;
+	}
 	if (way == MOUNT_BY_STRING || way == MOUNT_BY_STACK)
 		return try_string(ov, target, way, e);
 	mnt = try_context(ov, way, e);
@@ -295,8 +321,8 @@ static int try_ways(struct overlay *ov, const char *target, enum mount_way *ret,
 	int r = -EINVAL;
 
 	for (enum mount_way way = MOUNT_BY_FD; way <= MOUNT_BY_STACK; way++) {
-		/* Before 6.5 there is no verity= to go with it. */
-		if (way == MOUNT_BY_STACK && ov->verity)
+		/* Only for kernels that have nothing better. */
+		if (way == MOUNT_BY_STACK && ov->modern)
 			break;
 		if (way == MOUNT_BY_PATH) {
 			r = place_make(&ov->place, ov->erofs, e);
@@ -308,7 +334,7 @@ static int try_ways(struct overlay *ov, const char *target, enum mount_way *ret,
 			*ret = way;
 			return 0;
 		}
-		if (!is_unknown_way(r))
+		if (!is_unknown_way(r) || way == MOUNT_BY_STACK)
 			return r;
 		if (first.code == 0)
 			first = *e;
@@ -318,23 +344,28 @@ static int try_ways(struct overlay *ov, const char *target, enum mount_way *ret,
 	return r;
 }
 
-/* Once more without verity= where it is only wanted, not needed. */
+/* What does this overlayfs know? Before 6.5 a context takes any option, and mount(2) fails later.
+ * From then on there are data-only layers; verity= came with 6.6. */
+static void probe_overlay(struct overlay *ov)
+{
+	_cleanup_close_ int fs = sys_fsopen("overlay", FSOPEN_CLOEXEC);
+
+	ov->modern = fs >= 0 && set_string(fs, "coracle-has-no-such-option", "1") < 0;
+	ov->verity = ov->modern && ov->o->verity != VERITY_OFF &&
+		     set_string(fs, "verity", "require") == 0;
+}
+
 static int mount_overlay(struct overlay *ov, const char *target, struct mount_report *report,
 			 struct err *e)
 {
 	int r;
 
-	ov->verity = ov->o->verity != VERITY_OFF;
+	probe_overlay(ov);
+	if (ov->o->verity == VERITY_REQUIRE && !ov->verity)
+		return err_set(e, ERR_KERNEL, -EOPNOTSUPP,
+			       "this kernel's overlayfs cannot require digests (Linux 6.6 can)");
 	r = try_ways(ov, target, &report->way, e);
 	place_done(&ov->place);
-	if (r < 0 && is_unknown_way(r) && ov->o->verity == VERITY_TRY) {
-		ov->verity = false;
-		/* The mount may have been moved to the place that is gone. */
-		ov->erofs = fd_close(ov->erofs);
-		ov->erofs = mount_erofs(ov->o, &report->loop, e);
-		r = ov->erofs < 0 ? ov->erofs : try_ways(ov, target, &report->way, e);
-		place_done(&ov->place);
-	}
 	report->enforced = r == 0 && ov->verity;
 	return r;
 }

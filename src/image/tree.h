@@ -14,10 +14,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-/* Failures of this folder, until base/err.h lists them by these names. */
-#define ERR_IMAGE  ERR_IO /* an image or a dump is malformed, or cannot be expressed */
-#define ERR_DIGEST ERR_IO /* content does not have the digest that it must have */
-
 #define IMAGE_NAME_MAX        255
 #define IMAGE_SYMLINK_MAX     4095
 #define IMAGE_CONTENT_MAX     5000 /* what a dump may hold in line */

@@ -6,11 +6,18 @@
 #include "base/sys.h"
 #include "init/init.h"
 
-int step_HOST_TURN(struct init *i, const struct plan_none *o, struct err *e)
+int step_HOST_TURN(struct init *i, const struct plan_turn *o, struct err *e)
 {
-	int r = sync_send(i, i->sync_fd, PLAN_MSG_HOST_TURN, 0, -EBADF, e);
+	_cleanup_close_ int fd = -EBADF;
+	int r;
 
-	(void)o;
+	if (o->network) {
+		/* A socket belongs to the namespace that it was opened in, whoever uses it. */
+		fd = sys_socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0 /* NETLINK_ROUTE */);
+		if (fd < 0)
+			return err_sys(e, ERR_NAMESPACE, fd, "open a netlink socket");
+	}
+	r = sync_send(i, i->sync_fd, PLAN_MSG_HOST_TURN, 0, fd, e);
 	return r < 0 ? r
 		     : sync_expect_fds(i, PLAN_MSG_HOST_DONE, i->state_fds, PLAN_HOOK_STATES, e);
 }

@@ -8,6 +8,7 @@
 /* --- what is implemented --------------------------------------------------------------------- */
 
 static const char *const none[] = {NULL};
+static const char *const unsafe_annotations[] = {"run.oci.", NULL};
 
 static const char *const memory_modes[] = {
 	"MPOL_DEFAULT",   "MPOL_BIND",           "MPOL_INTERLEAVE", "MPOL_WEIGHTED_INTERLEAVE",
@@ -25,8 +26,6 @@ static const char *const hooks[] = {
 	"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop",
 	NULL,
 };
-
-static const char *const unsafe_annotations[] = {"run.oci.", NULL};
 
 /* An empty list or false says "known, and not supported", which an engine can tell from silence. */
 static const struct {
@@ -54,6 +53,7 @@ static const struct {
 	.cgroup = {.v2 = true},
 	.seccomp = {false, none, none, none, none, none},
 	.idmap = true,
+	.net_devices = true,
 	.apparmor = true,
 	.selinux = true,
 	.memory_policy = {memory_modes, memory_flags},

@@ -64,14 +64,15 @@ int plan_create_hooks(struct builder *b)
 	const char *default_env[] = {DEFAULT_ENV};
 	const struct str_list env = {default_env, 1};
 
-	if (!plan_hooks_see_rootfs(b) && h->start_container.n == 0)
+	if (!plan_hooks_see_rootfs(b) && h->start_container.n == 0 && b->plan->n_net_devices == 0)
 		return 0;
 	if (h->create_container.n + h->start_container.n > 0) {
 		b->hook_output = output_slot(b, "run.oci.hooks.stdout");
 		b->hook_errors = output_slot(b, "run.oci.hooks.stderr");
 	}
 	b->plan->host_turn = true;
-	plan_add_HOST_TURN(&b->block, "hooks", (struct plan_none){0});
+	plan_add_HOST_TURN(&b->block, "",
+			   (struct plan_turn){.network = b->plan->n_net_devices > 0});
 	for (size_t n = 0; n < h->create_container.n; n++) {
 		const struct spec_hook *hook = &h->create_container.items[n];
 		struct plan_hook o = {.state = PLAN_HOOK_CREATING, .in_rootfs = true};

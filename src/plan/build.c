@@ -77,11 +77,7 @@ static int refuse_linux(struct builder *b)
 
 	if (l->has_seccomp)
 		return plan_unsupported(b, "linux.seccomp");
-	if (l->has_intel_rdt)
-		return plan_unsupported(b, "linux.intelRdt");
-	if (l->n_net_devices > 0)
-		return plan_unsupported(b, "linux.netDevices");
-	return 0;
+	return l->has_intel_rdt ? plan_unsupported(b, "linux.intelRdt") : 0;
 }
 
 static int refuse(struct builder *b)
@@ -158,7 +154,9 @@ int plan_build(struct arena *a, const struct spec *spec, const struct facts *fac
 	/* The terminal needs devpts; the masks need /dev/null and every mount below them. */
 	if (spec->process.terminal)
 		plan_console(&b, true);
-	r = plan_create_hooks(&b);
+	r = plan_net_devices(&b);
+	if (r == 0)
+		r = plan_create_hooks(&b);
 	if (r == 0)
 		r = plan_namespace_values(&b);
 	if (r == 0)

@@ -126,6 +126,8 @@ struct plan {
 	struct plan_schedule schedule;
 	const char *time_offsets; /* what is written for the clocks; NULL: nothing */
 	bool terminal;
+	const struct spec_net_device *net_devices;
+	size_t n_net_devices;
 	const struct spec_hooks *hooks; /* NULL for exec */
 	bool host_turn;                 /* init waits for the host half: hooks */
 	bool hooks_unbounded;           /* one of init's hooks has no timeout */
@@ -192,6 +194,9 @@ int plan_exec_join(struct builder *b);
 void plan_procfs(struct builder *b);
 void plan_keyring_label(struct builder *b);
 void plan_labels(struct builder *b);
+
+/* build-net.c: devices that the host half moves in. */
+int plan_net_devices(struct builder *b);
 
 /* build-time.c: a time namespace with offsets. */
 void plan_time_offsets(struct builder *b);

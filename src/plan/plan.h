@@ -50,7 +50,7 @@ typedef int32_t plan_slot;
 	X(MASK, mask, "mask", "hide a path")                                                       \
 	X(READONLY, path, "readonly", "make a path read-only")                                     \
 	X(SET_READONLY, path, "set-readonly", "make the mount at a path read-only")                \
-	X(HOST_TURN, none, "host-turn", "let the host half run its hooks, and wait for it")        \
+	X(HOST_TURN, turn, "host-turn", "let the host half run its hooks, and wait for it")        \
 	X(HOOK, hook, "hook", "run a hook in the container's namespaces")                          \
 	X(PIVOT, none, "pivot", "make the root filesystem the root")                               \
 	X(CHROOT, chroot, "chroot", "make it the root where pivot_root does not work")             \
@@ -271,6 +271,10 @@ enum plan_hook_state {
 	PLAN_HOOK_CREATING, /* createContainer */
 	PLAN_HOOK_CREATED,  /* startContainer */
 	PLAN_HOOK_STATES,
+};
+
+struct plan_turn {
+	uint32_t network; /* send a socket for configuring the network along */
 };
 
 struct plan_hook {

@@ -95,6 +95,7 @@ FIELDS(mask) = {
 	FIELD_AS("label", mask, empty.label, STRING),
 	END,
 };
+FIELDS(turn) = {FIELD(turn, network, BOOL), END};
 FIELDS(hook) = {
 	FIELD(hook, kind, STRING),    FIELD(hook, index, U32),
 	FIELD(hook, path, STRING),    FIELD(hook, argv, POINTERS),

@@ -457,6 +457,9 @@ static void text_host(struct text *t, const struct plan *p)
 		line(t, "clock   %.*s  # linux.timeOffsets\n", (int)strcspn(s, "\n"), s);
 	}
 	text_schedule(t, &p->schedule);
+	for (size_t n = 0; n < p->n_net_devices; n++)
+		line(t, "device  %s%s%s  # linux.netDevices\n", p->net_devices[n].host_name,
+		     p->net_devices[n].name[0] ? " name=" : "", p->net_devices[n].name);
 	if (p->hooks) {
 		text_hooks(t, "prestart", &p->hooks->prestart);
 		text_hooks(t, "createRuntime", &p->hooks->create_runtime);
@@ -685,6 +688,13 @@ static void json_host(struct json_writer *w, const struct plan *p)
 		json_hooks(w, "createRuntime", &p->hooks->create_runtime);
 		json_hooks(w, "poststart", &p->hooks->poststart);
 		json_hooks(w, "poststop", &p->hooks->poststop);
+	}
+	if (p->n_net_devices > 0) {
+		json_key(w, "netDevices");
+		json_array_begin(w);
+		for (size_t n = 0; n < p->n_net_devices; n++)
+			json_string(w, p->net_devices[n].host_name);
+		json_array_end(w);
 	}
 	json_slots(w, p);
 }
