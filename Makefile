@@ -41,9 +41,9 @@ unit:  ## the unit tests alone
 golden-update: build  ## write the golden plans anew; review the diff
 	@scripts/golden --update $(BUILD)/coracle
 
-bench: build  ## compare with crun, runc and the floor
+bench: build  ## compare with the floor, crun, runc and bwrap (BENCH_ARGS='--quick --peers DIR')
 	@scripts/setup build bench
-	@bench/run $(BUILD)/coracle
+	@bench/run $(BENCH_ARGS) $(BUILD)/coracle
 
 fuzz:  ## fuzz each target for FUZZ_SECONDS (60)
 	@scripts/setup build check

@@ -207,7 +207,8 @@ static int mount_all(struct run *r)
 	if (q >= 0)
 		q = sys_mount_setattr(r->root, "", AT_EMPTY_PATH | AT_RECURSIVE, &slave);
 	if (q >= 0)
-		q = sys_move_mount(r->root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+		q = sys_move_mount(r->root, "", AT_FDCWD, "/",
+				   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS);
 	for (size_t n = 0; n < LENGTH(file_systems) && q >= 0; n++)
 		q = mount_one(r, &file_systems[n]);
 	if (q >= 0 && !r->is_hybrid)
@@ -348,9 +349,12 @@ static int child(void *arg)
 {
 	static const char *const argv[] = {"/bin/true", NULL};
 	struct run *r = arg;
+	uint64_t cpus[256]; /* as many as we reset */
 	char keyring[64];
 	int q;
 
+	memset(cpus, 0xff, sizeof(cpus));
+	(void)sys_sched_setaffinity(0, sizeof(cpus), cpus);
 	(void)sys_umask(0);
 	(void)snprintf(keyring, sizeof(keyring), "_ses.%s", r->id);
 	q = sys_unshare(CLONE_NEWCGROUP);

@@ -26,11 +26,11 @@
 #include "seccomp/compile/test-simulator.h"
 #include "seccomp/compile/verify.h"
 
-#define PREFIX	   "SCMP_ARCH_"
-#define INSNS_MAX  65536
-#define RUNS_MAX   10000
-#define CALLS	   20000
-#define CALL_RUNS  9
+#define PREFIX    "SCMP_ARCH_"
+#define INSNS_MAX 65536
+#define RUNS_MAX  10000
+#define CALLS     20000
+#define CALL_RUNS 9
 
 static double now(void)
 {
@@ -59,7 +59,8 @@ static _Noreturn void die(const char *what)
 	exit(1);
 }
 
-/* --- loading ----------------------------------------------------------------------------------- */
+/* --- loading -----------------------------------------------------------------------------------
+ */
 
 struct load_cost {
 	double load, call; /* µs, ns */
@@ -175,7 +176,8 @@ static size_t their_program(const struct spec_seccomp *p, uint32_t optimize, int
 	return (size_t)size / sizeof(*insns);
 }
 
-/* --- rows --------------------------------------------------------------------------------------- */
+/* --- rows ---------------------------------------------------------------------------------------
+ */
 
 static double mean_steps(const struct sock_filter *insns, size_t n)
 {
@@ -195,7 +197,8 @@ static double mean_steps(const struct sock_filter *insns, size_t n)
 	return (double)steps / points;
 }
 
-static void row(const char *what, double compile, struct sock_filter *insns, size_t n, unsigned runs)
+static void row(const char *what, double compile, struct sock_filter *insns, size_t n,
+		unsigned runs)
 {
 	static double load[RUNS_MAX];
 	double call;
@@ -209,7 +212,8 @@ static void row(const char *what, double compile, struct sock_filter *insns, siz
 
 static void ours(const struct spec_seccomp *spec, unsigned runs)
 {
-	static double policy_time[RUNS_MAX], emit_time[RUNS_MAX], verify_time[RUNS_MAX], all[RUNS_MAX];
+	static double policy_time[RUNS_MAX], emit_time[RUNS_MAX], verify_time[RUNS_MAX],
+		all[RUNS_MAX];
 	static struct sock_filter insns[INSNS_MAX];
 	struct seccomp_options options = {.native = (enum seccomp_arch)seccomp_native_arch()};
 	size_t n = 0;
@@ -244,7 +248,8 @@ static void ours(const struct spec_seccomp *spec, unsigned runs)
 		arena_done(&a);
 	}
 	printf("# ours: policy %.1f, emit %.1f, verify %.1f; the first run %.1f µs\n",
-	       median(policy_time, runs), median(emit_time, runs), median(verify_time, runs), all[0]);
+	       median(policy_time, runs), median(emit_time, runs), median(verify_time, runs),
+	       all[0]);
 	row("coracle", median(all, runs), insns, n, runs);
 }
 
@@ -291,8 +296,8 @@ int main(int argc, char **argv)
 		die(e.text);
 	printf("# medians of %u runs, µs; mean steps over the numbers of x86_64 and x86; getppid in ns\n",
 	       runs);
-	printf("%-34s %10s %10s %10s %8s %8s %8s\n", "", "compile", "load", "both", "insns", "steps",
-	       "getppid");
+	printf("%-34s %10s %10s %10s %8s %8s %8s\n", "", "compile", "load", "both", "insns",
+	       "steps", "getppid");
 	row("no filter", 0, NULL, 0, runs);
 	row("return ALLOW", 0, allow, 1, runs);
 	ours(&spec.linux_.seccomp, runs);

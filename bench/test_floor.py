@@ -38,10 +38,12 @@ NO_WORK = {
 }
 
 # What protects, names and serves a second program; questions; renaming into the state directory;
-# the working directory, which the pivot leaves at the root already.
+# the working directory, which the pivot leaves at the root already. Namespaces are compared by what
+# is new, whether by clone3, unshare, or in a process of its own that init joins.
 OURS = re.compile(r"prctl\(PR_(SET_PDEATHSIG|SET_DUMPABLE|SET_NAME|CAPBSET_READ)"
                   r"|execveat\(FD init"
                   r"|prlimit64\(0, RLIMIT_\w+, NULL"
+                  r"|setns\("
                   r"|renameat2\(\w+, \"\.state"
                   r"|fchdir\(")
 
@@ -130,8 +132,7 @@ def clean(text, secrets):
     for old, new in secrets:
         text = text.replace(old, new)
     text = re.sub(r"0x7f[0-9a-f]{6,}|0x[0-9a-f]{6,}(?= /\*)", "ADDRESS", text)
-    return re.sub(r"(cgroup|pidfd|stack|stack_size|target_fd|attach_bpf_fd)=(0x)?[0-9a-f]+",
-                  r"\1=N", text)
+    return re.sub(r"(target_fd|attach_bpf_fd)=\d+", r"\1=N", text)
 
 
 def describe(names, pid, name, arguments, secrets):
@@ -144,8 +145,8 @@ def describe(names, pid, name, arguments, secrets):
         a[:2] = [names.path(pid, directory, a[1])]
     elif name == "symlinkat":
         a = [a[0], names.path(pid, split(arguments)[1], a[2])]
-    elif name == "clone3":
-        a = [re.sub(r"\}.*", "}", a[0])]
+    elif name == "sched_setaffinity":
+        a[0] = "PID"
     elif name == "execveat" and a[1] == '""':
         a = ["FD init"]
     elif name in ("execve", "execveat"):
@@ -165,6 +166,9 @@ def work(trace, secrets, skip):
         if result is None or result < 0 or pid in done:
             continue
         if name not in NO_WORK:
+            if name in ("clone3", "unshare"):
+                found.update(re.findall(r"CLONE_(?:NEW|INTO_)\w+", arguments))
+                continue
             text = describe(names, pid, name, arguments, secrets)
             is_start = name == "execve" and pid == first and "/bin/true" not in text
             if not is_start and not OURS.match(text) and not any(s in text for s in skip):

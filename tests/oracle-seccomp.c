@@ -8,8 +8,8 @@
  *
  *   unknown    the rule on numbers above the largest that the profile names
  *   emitting   libseccomp's program contradicts libseccomp's own pseudo code, which agrees with us
- *   merging    it contradicts what libseccomp makes of the rules one at a time, which agrees with us
- *   ambiguous  rules with different actions match at once, whose order libseccomp leaves open; here
+ *   merging    it contradicts what libseccomp makes of the rules one at a time, which agrees with
+ *us ambiguous  rules with different actions match at once, whose order libseccomp leaves open; here
  *              it depends on the values of arguments, ours never does */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,12 +26,12 @@
 #include "seccomp/compile/test-profiles.h"
 #include "seccomp/compile/test-simulator.h"
 #include "seccomp/compile/verify.h"
-
-#define PREFIX "SCMP_ARCH_"
+#include "tests/oracle-seccomp-pseudo.h"
 
 struct totals {
 	unsigned long profiles, refused, points, steps, their_steps;
-	unsigned long unknown, ambiguous, ambiguous_points, defects, defects_merging, wrong, insns, their_insns;
+	unsigned long unknown, ambiguous, ambiguous_points, defects, defects_merging, wrong, insns,
+		their_insns;
 };
 
 /* --- libseccomp ------------------------------------------------------------------------------- */
@@ -131,132 +131,6 @@ static int their_rule(scmp_filter_ctx ctx, const struct spec_seccomp_syscall *s,
 	for (size_t i = 0; i < s->n_args && r == 0; i++)
 		r = seccomp_rule_add_array(ctx, action, nr, 1, &cmp[i]);
 	return r;
-}
-
-/* --- libseccomp's pseudo code ----------------------------------------------------------------- */
-
-/* libseccomp can say in words what its program is to do. Where the program does something else, the
- * words count: its code generator keeps wrong track of what the accumulator holds behind some
- * comparisons. */
-struct pseudo {
-	char *lines[200000];
-	size_t n;
-	char *text;
-};
-
-static void pseudo_read(struct pseudo *p, int fd)
-{
-	off_t size = lseek(fd, 0, SEEK_END);
-
-	p->n = 0;
-	p->text = realloc(p->text, (size_t)size + 1);
-	if (!p->text || pread(fd, p->text, (size_t)size, 0) != size)
-		abort();
-	p->text[size] = '\0';
-	for (char *line = strtok(p->text, "\n"); line; line = strtok(NULL, "\n")) {
-		if (p->n == ARRAY_SIZE(p->lines))
-			abort();
-		p->lines[p->n++] = line;
-	}
-}
-
-static size_t indent_of(const char *line)
-{
-	return strspn(line, " ");
-}
-
-static uint32_t pseudo_action(const char *s)
-{
-	if (str_starts(s, "ALLOW"))
-		return SCMP_ACT_ALLOW;
-	if (str_starts(s, "ERRNO("))
-		return SCMP_ACT_ERRNO(strtoul(s + 6, NULL, 10));
-	if (str_starts(s, "TRACE("))
-		return SCMP_ACT_TRACE(strtoul(s + 6, NULL, 10));
-	if (str_starts(s, "TRAP"))
-		return SCMP_ACT_TRAP;
-	if (str_starts(s, "LOG"))
-		return SCMP_ACT_LOG;
-	if (str_starts(s, "NOTIFY"))
-		return SCMP_ACT_NOTIFY;
-	return str_starts(s, "KILL_PROCESS") ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_KILL;
-}
-
-/* "($a0.hi32 & 0x0000000f == 3)" and the like. */
-static bool pseudo_holds(const char *s, uint32_t nr, const uint64_t args[6])
-{
-	uint32_t value = nr, mask = UINT32_MAX, datum;
-
-	if (str_starts(s, "($a") && s[3] >= '0' && s[3] <= '5') {
-		uint64_t arg = args[s[3] - '0'];
-
-		value = (uint32_t)(str_starts(s + 4, ".hi32") ? arg >> 32 : arg);
-	}
-	s = strchr(s, ' ');
-	if (str_starts(s, " & ")) {
-		mask = (uint32_t)strtoul(s + 3, NULL, 16);
-		s = strchr(s + 3, ' ');
-	}
-	datum = (uint32_t)strtoul(strrchr(s, ' ') + 1, NULL, 10);
-	if (str_starts(s, " == "))
-		return (value & mask) == datum;
-	return str_starts(s, " >= ") ? value >= datum : value > datum;
-}
-
-/* From line *@i on, as long as it is indented by @indent or more. Returns whether it decides. */
-static bool pseudo_run(const struct pseudo *p, size_t *i, size_t indent, bool live, uint32_t nr,
-		       const uint64_t args[6], uint32_t *ret)
-{
-	while (*i < p->n) {
-		const char *line = p->lines[*i];
-		size_t depth = indent_of(line);
-		bool holds;
-
-		line += depth;
-		if (*line == '#') {
-			++*i;
-			continue;
-		}
-		if (depth < indent || str_starts(line, "else"))
-			return false;
-		++*i;
-		if (str_starts(line, "action ")) {
-			*ret = pseudo_action(line + 7);
-			if (live)
-				return true;
-			continue;
-		}
-		holds = pseudo_holds(line + 3, nr, args);
-		if (pseudo_run(p, i, depth + 1, live && holds, nr, args, ret))
-			return true;
-		if (*i < p->n && indent_of(p->lines[*i]) == depth &&
-		    str_starts(p->lines[*i] + depth, "else")) {
-			++*i;
-			if (pseudo_run(p, i, depth + 1, live && !holds, nr, args, ret))
-				return true;
-		}
-	}
-	return false;
-}
-
-/* What the words say, or false where they do not name the architecture. */
-static bool pseudo_verdict(const struct pseudo *p, enum seccomp_arch arch, uint32_t nr,
-			   const uint64_t args[6], uint32_t *ret)
-{
-	char start[64] = "# filter for arch ";
-	size_t at = strlen(start);
-
-	for (const char *s = seccomp_arch_info(arch)->name + strlen(PREFIX); *s; s++)
-		start[at++] = *s >= 'A' && *s <= 'Z' ? (char)(*s + 32) : *s;
-	start[at++] = ' ';
-	start[at] = '\0';
-	for (size_t i = 0; i < p->n; i++) {
-		if (!str_starts(p->lines[i], start))
-			continue;
-		i += 2; /* the comparison of the architecture */
-		return pseudo_run(p, &i, 1, true, nr, args, ret);
-	}
-	return false;
 }
 
 static bool is_action(uint32_t k)
@@ -390,7 +264,8 @@ static bool is_ambiguous(const struct seccomp_entry *entry, enum seccomp_arch ar
 	return false;
 }
 
-/* --- one rule at a time ------------------------------------------------------------------------ */
+/* --- one rule at a time ------------------------------------------------------------------------
+ */
 
 /* What libseccomp says of a point with only the default and one rule of the profile, condition by
  * condition where an argument occurs twice. There the tree in which it merges rules cannot go
@@ -432,8 +307,8 @@ static bool concerns(const char *name, enum seccomp_arch arch, uint32_t nr)
 	int call = syscall_from_name(name);
 	uint32_t own = 0;
 
-	if (info->multiplexed && (nr == info->base + SECCOMP_NR_SOCKETCALL ||
-				  nr == info->base + SECCOMP_NR_IPC))
+	if (info->multiplexed &&
+	    (nr == info->base + SECCOMP_NR_SOCKETCALL || nr == info->base + SECCOMP_NR_IPC))
 		return true;
 	return call >= 0 && syscall_number((unsigned)call, arch, &own) == 0 && own == nr;
 }
@@ -531,10 +406,10 @@ static void compare(struct pair *p, enum seccomp_arch arch, uint32_t audit, uint
 	if (entry)
 		print_rules(entry);
 	printf("differs: %s nr %#x args %llx %llx %llx %llx %llx %llx: ours %#x, theirs %#x, in words %#x\n",
-		       seccomp_arch_info(arch)->name, nr, (unsigned long long)args[0],
-		       (unsigned long long)args[1], (unsigned long long)args[2],
-		       (unsigned long long)args[3], (unsigned long long)args[4],
-		       (unsigned long long)args[5], ours, theirs, said);
+	       seccomp_arch_info(arch)->name, nr, (unsigned long long)args[0],
+	       (unsigned long long)args[1], (unsigned long long)args[2],
+	       (unsigned long long)args[3], (unsigned long long)args[4],
+	       (unsigned long long)args[5], ours, theirs, said);
 }
 
 static size_t edges_of(const struct seccomp_cond *c, uint64_t out[16])
@@ -578,10 +453,10 @@ static void compare_args(struct pair *p, enum seccomp_arch arch, uint32_t audit,
 		uint64_t base[6] = {0};
 
 		for (size_t i = 0; i < r->n_conds; i++)
-			base[r->conds[i].arg] =
-				r->conds[i].value + (r->conds[i].op == SECCOMP_OP_GT ||
-						     r->conds[i].op == SECCOMP_OP_NE) -
-				(r->conds[i].op == SECCOMP_OP_LT);
+			base[r->conds[i].arg] = r->conds[i].value +
+						(r->conds[i].op == SECCOMP_OP_GT ||
+						 r->conds[i].op == SECCOMP_OP_NE) -
+						(r->conds[i].op == SECCOMP_OP_LT);
 		compare(p, arch, audit, entry->nr, entry, base);
 		for (size_t i = 0; i < r->n_conds; i++) {
 			uint64_t args[6];
@@ -638,15 +513,16 @@ static void compare_number(struct pair *p, enum seccomp_arch arch, uint32_t audi
 
 static void compare_all(struct pair *p, struct rng *rng)
 {
-	static const uint32_t odd[] = {0x3fffffff, 0x40000000, 0x7fffffff, 0x80000000, 0xfffffffe,
-				       0xffffffff, 0xeffff,    0xf0000,	   0xf0001,    0xf0006,
-				       0xf0007};
+	static const uint32_t odd[] = {0x3fffffff, 0x40000000, 0x7fffffff, 0x80000000,
+				       0xfffffffe, 0xffffffff, 0xeffff,    0xf0000,
+				       0xf0001,    0xf0006,    0xf0007};
 
 	for (size_t i = 0; i < p->policy->n_abis; i++) {
 		const struct seccomp_arch_info *info = seccomp_arch_info(p->policy->abis[i].arch);
 
 		for (uint32_t nr = 0; nr < 620; nr++)
-			compare_number(p, p->policy->abis[i].arch, info->audit, info->base + nr, rng);
+			compare_number(p, p->policy->abis[i].arch, info->audit, info->base + nr,
+				       rng);
 		for (size_t k = 0; k < ARRAY_SIZE(odd); k++)
 			compare_number(p, p->policy->abis[i].arch, info->audit, odd[k], rng);
 		for (uint32_t nr = 0; nr < 8 && info->base; nr++)
@@ -722,17 +598,17 @@ static unsigned long random_profiles(unsigned long count, uint64_t seed)
 		enum seccomp_arch native;
 		const char *const *archs;
 	} machines[] = {
-		{SECCOMP_ARCH_X86_64, x86},    {SECCOMP_ARCH_X86_64, x86},
-		{SECCOMP_ARCH_X86_64, x86},    {SECCOMP_ARCH_AARCH64, arm},
-		{SECCOMP_ARCH_S390X, s390},    {SECCOMP_ARCH_MIPS64, mips},
+		{SECCOMP_ARCH_X86_64, x86},   {SECCOMP_ARCH_X86_64, x86},
+		{SECCOMP_ARCH_X86_64, x86},   {SECCOMP_ARCH_AARCH64, arm},
+		{SECCOMP_ARCH_S390X, s390},   {SECCOMP_ARCH_MIPS64, mips},
 		{SECCOMP_ARCH_PPC64LE, NULL}, {SECCOMP_ARCH_RISCV64, NULL},
 	};
 	struct totals totals[2] = {{0}};
 	struct rng rng = {seed};
 
-	for (unsigned long i = 0; totals[0].profiles + totals[1].profiles -
-						  totals[0].refused - totals[1].refused <
-				  count;
+	for (unsigned long i = 0;
+	     totals[0].profiles + totals[1].profiles - totals[0].refused - totals[1].refused <
+	     count;
 	     i++) {
 		size_t m = i % ARRAY_SIZE(machines);
 		struct profile_shape shape = {

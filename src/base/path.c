@@ -84,13 +84,39 @@ static int make_dirs(int root_fd, const char *path, mode_t mode)
 	return 0;
 }
 
+/* Nearly always only the last name is missing. Returns -ENOENT when more is, or when the last one
+ * is no plain name. */
+static int make_last(int root_fd, const char *path, mode_t mode)
+{
+	_cleanup_close_ int parent = -EBADF;
+	const char *name = path;
+	char above[PATH_SIZE];
+	int r;
+
+	for (const char *p = path; *p != '\0'; p++)
+		if (*p == '/')
+			name = p + 1;
+	if (*name == '\0' || str_eq(name, ".") || str_eq(name, ".."))
+		return -ENOENT;
+	r = prefix(above, path, name);
+	if (r < 0)
+		return r;
+	parent = path_open_in_root(root_fd, above, O_PATH | O_DIRECTORY, 0);
+	if (parent < 0)
+		return parent;
+	r = sys_mkdirat(parent, name, mode);
+	return r == -EEXIST ? 0 : r;
+}
+
 int path_make_dir_in_root(int root_fd, const char *path, mode_t mode)
 {
 	int fd = path_open_in_root(root_fd, path, O_PATH | O_DIRECTORY, 0);
 
 	if (fd == -ENOENT) {
-		int r = make_dirs(root_fd, path, mode);
+		int r = make_last(root_fd, path, mode);
 
+		if (r == -ENOENT)
+			r = make_dirs(root_fd, path, mode);
 		if (r < 0)
 			return r;
 		fd = path_open_in_root(root_fd, path, O_PATH | O_DIRECTORY, 0);

@@ -99,6 +99,9 @@
 #ifndef MOUNT_ATTR_NOSYMFOLLOW
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000 /* 5.14 */
 #endif
+#ifndef MOUNT_ATTR_IDMAP
+#define MOUNT_ATTR_IDMAP 0x00100000 /* 5.12 */
+#endif
 #ifndef MS_NOSYMFOLLOW
 #define MS_NOSYMFOLLOW 256
 #endif
@@ -360,6 +363,27 @@ static inline int sys_faccessat(int dirfd, const char *path, int mode)
 static inline int sys_ftruncate(int fd, uint64_t size)
 {
 	return (int)SYS2(ftruncate, fd, size);
+}
+
+/* Copies inside the kernel from *@off on, and moves it. */
+static inline ssize_t sys_sendfile(int to, int from, int64_t *off, size_t n)
+{
+	return SYS4(sendfile, to, from, off, n);
+}
+
+static inline ssize_t sys_flistxattr(int fd, char *names, size_t size)
+{
+	return SYS3(flistxattr, fd, names, size);
+}
+
+static inline ssize_t sys_fgetxattr(int fd, const char *name, void *value, size_t size)
+{
+	return SYS4(fgetxattr, fd, name, value, size);
+}
+
+static inline int sys_fsetxattr(int fd, const char *name, const void *value, size_t size)
+{
+	return (int)SYS5(fsetxattr, fd, name, value, size, 0);
 }
 
 static inline int sys_fcntl(int fd, int cmd, long arg)

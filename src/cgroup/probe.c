@@ -242,7 +242,8 @@ static int probe_self(struct arena *a, struct facts_cgroup *f, struct err *e)
 	return 0;
 }
 
-int cgroup_probe(struct arena *a, bool need_self, struct facts_cgroup *ret, struct err *e)
+int cgroup_probe(struct arena *a, bool need_self, bool need_v1, struct facts_cgroup *ret,
+		 struct err *e)
 {
 	struct facts_cgroup f = {.unified_mount_point = "", .unified_self_path = ""};
 	long m = magic(MOUNT_POINT);
@@ -252,7 +253,8 @@ int cgroup_probe(struct arena *a, bool need_self, struct facts_cgroup *ret, stru
 		f.arrangement = CGROUP_UNIFIED;
 		f.unified_mount_point = MOUNT_POINT;
 		if (need_self)
-			r = read_self(a, &f, e);
+			if (f.arrangement == CGROUP_V1 || need_self || need_v1)
+				r = read_self(a, &f, e);
 		f.n_v1 = 0;
 	} else if (m == TMPFS_MAGIC_) {
 		f.arrangement = CGROUP_V1;
@@ -260,7 +262,8 @@ int cgroup_probe(struct arena *a, bool need_self, struct facts_cgroup *ret, stru
 			f.arrangement = CGROUP_HYBRID;
 			f.unified_mount_point = UNIFIED_MOUNT_POINT;
 		}
-		r = read_self(a, &f, e);
+		if (f.arrangement == CGROUP_V1 || need_self || need_v1)
+			r = read_self(a, &f, e);
 		if (r == 0)
 			r = locate_v1(a, &f, e);
 		if (r == 0 && f.arrangement == CGROUP_V1 && f.n_v1 == 0)

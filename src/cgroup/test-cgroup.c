@@ -50,7 +50,7 @@ static int set_up(void **state)
 	err = (struct err){0};
 	facts = (struct facts){.may_bpf = true};
 	(void)snprintf(path, sizeof(path), "/coracle/test-%d", (int)getpid());
-	return cgroup_probe(&arena, false, &facts.cgroup, &err);
+	return cgroup_probe(&arena, false, true, &facts.cgroup, &err);
 }
 
 /* What a test that failed half-way left. */
@@ -66,7 +66,7 @@ static int tear_down(void **state)
 		(void)rmdir(leftover);
 	}
 	arena_init(&arena, memory, sizeof(memory));
-	if (cgroup_probe(&arena, false, &facts.cgroup, &err) < 0)
+	if (cgroup_probe(&arena, false, true, &facts.cgroup, &err) < 0)
 		return -1;
 	if (facts.cgroup.unified_mount_point[0] == '\0' || geteuid() != 0)
 		return 0;

@@ -83,7 +83,7 @@ static void test_here(void **state)
 
 	(void)state;
 	arena_init(&a, memory, sizeof(memory));
-	assert_int_equal(cgroup_probe(&a, true, &f, &e), 0);
+	assert_int_equal(cgroup_probe(&a, true, true, &f, &e), 0);
 	assert_int_equal(f.unified_mount_point[0] != '\0',
 			 f.arrangement == CGROUP_UNIFIED || f.arrangement == CGROUP_HYBRID);
 	if (f.arrangement == CGROUP_UNIFIED)

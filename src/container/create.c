@@ -220,14 +220,15 @@ static const char *pidfd_socket(const struct creation *c)
 }
 
 /* May init go on by itself when it is ready? Then nobody waits for us. Not where something must
- * have reached the caller before the program runs, or may still fail, or init waits for us anyway.
+ * have reached the caller before the program runs, or is still to be done to it, or may still fail.
  */
 static bool may_go_ahead(const struct creation *c)
 {
 	const struct plan *p = &c->loaded.plan;
 
 	return p->purpose == PURPOSE_RUN && !p->terminal && !p->host_turn && !p->time_offsets &&
-	       !p->schedule.late && pidfd_socket(c)[0] == '\0' && c->o->pid_file[0] == '\0';
+	       !p->schedule.late && pidfd_socket(c)[0] == '\0' && c->o->pid_file[0] == '\0' &&
+	       !(c->state.hooks & STATE_HOOK_START_CONTAINER);
 }
 
 /* Write down who init is; then nothing keeps it from going on. */

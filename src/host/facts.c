@@ -125,7 +125,7 @@ int facts_probe(struct arena *a, struct facts_needs needs, struct facts *ret, st
 	if (r == 0 && needs.sub_ids)
 		subids_find(a, f.euid, &f);
 	if (r == 0 && needs.cgroup)
-		r = cgroup_probe(a, needs.cgroup_self, &f.cgroup, e);
+		r = cgroup_probe(a, needs.cgroup_self, needs.cgroup_v1, &f.cgroup, e);
 	if (r < 0)
 		return r;
 	if (needs.devices && f.may_bpf)

@@ -12,6 +12,7 @@
 struct facts_needs {
 	bool cgroup;      /* the arrangement */
 	bool cgroup_self; /* the caller's own cgroup too */
+	bool cgroup_v1;   /* v1 hierarchies too: a limit was asked for */
 	bool limits;      /* the caller's resource limits */
 	bool sub_ids;     /* the caller's subordinate ids */
 	bool devices;     /* whether a device policy may be loaded */

@@ -527,10 +527,29 @@ static void kill_and_reap(int fd)
 	(void)sys_wait_pidfd(fd, &info, WEXITED);
 }
 
+/* The bridge may have made its child, and said so, while we were looking elsewhere. */
+static void find_orphan(struct launch *l)
+{
+	struct channel_message m = {.fd = -EBADF};
+	struct err ignored;
+
+	/* Nobody else speaks any more that we would have to wait for. */
+	while (l->pidfd < 0 && channel_set_deadline(l->sync_fd, 1, &ignored) == 0 &&
+	       channel_receive(l->sync_fd, &m, &ignored) > 0) {
+		if (m.head.type == PLAN_MSG_INIT_PID)
+			l->pidfd = TAKE_FD(m.fd);
+		m.fd = fd_close(m.fd);
+	}
+}
+
 void launch_kill(struct launch *l)
 {
-	/* The bridge first: it may be about to make a child, which ends when the channel closes. */
-	kill_and_reap(l->bridge_fd);
+	/* The bridge first: it may be about to make a child. One that is not reaped would keep the
+	 * whole pid namespace that it entered from ending, until whoever inherits it cares. */
+	if (l->bridge_fd >= 0) {
+		kill_and_reap(l->bridge_fd);
+		find_orphan(l);
+	}
 	kill_and_reap(l->pidfd);
 }
 

@@ -5,12 +5,15 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "host/idmapped.h"
+#include "host/nodes.h"
 
-static int open_tree(const char *path, bool recursive, struct err *e)
+static int open_tree(const char *path, bool recursive, bool nofollow, struct err *e)
 {
 	int fd =
 		sys_open_tree(AT_FDCWD, path,
-			      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
+			      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0) |
+				      (nofollow ? AT_SYMLINK_NOFOLLOW : 0));
 
 	if (fd < 0) {
 		(void)err_sys(e, ERR_MOUNT, fd, "open \"%s\"", path);
@@ -33,7 +36,7 @@ static int open_cgroup(const struct launch_request *q, int hierarchy, struct err
 	const struct cgroup_ref *ref = &q->cgroup->ref;
 	const char *path = hierarchy < 0 ? ref->unified_dir : ref->v1_dirs[hierarchy];
 
-	return open_tree(path, false, e);
+	return open_tree(path, false, false, e);
 }
 
 static int open_slot(const struct launch_request *q, const struct plan_slot_source *s,
@@ -43,7 +46,8 @@ static int open_slot(const struct launch_request *q, const struct plan_slot_sour
 
 	switch (s->kind) {
 	case SLOT_TREE:
-		return open_tree(s->path, s->recursive, e);
+	case SLOT_DEVICE:
+		return open_tree(s->path, s->recursive, s->nofollow, e);
 	case SLOT_FILE:
 		return open_namespace(s->path, e);
 	case SLOT_APPEND:
@@ -51,6 +55,8 @@ static int open_slot(const struct launch_request *q, const struct plan_slot_sour
 		return fd < 0 ? err_sys(e, ERR_IO, fd, "open \"%s\"", s->path) : fd;
 	case SLOT_CGROUP:
 		return open_cgroup(q, s->hierarchy, e);
+	case SLOT_INSTANCE:
+		return idmapped_make_instance(s, e);
 	case SLOT_TARGET:
 		return q->target_fd;
 	case SLOT_LISTENER:
@@ -59,19 +65,63 @@ static int open_slot(const struct launch_request *q, const struct plan_slot_sour
 	return err_set(e, ERR_INTERNAL, -EINVAL, "unknown slot");
 }
 
-int slots_open(const struct launch_request *q, int *slots, struct err *e)
+/* Give slot @fd its mapping. @userns holds the user namespaces that are open already, by index. */
+static int map_ids(const struct plan_slot_source *s, int fd, int *userns, struct err *e)
+{
+	int *namespace = &userns[s->userns->index];
+
+	if (*namespace < 0)
+		*namespace = idmapped_open_userns(s->userns, e);
+	return *namespace < 0 ? *namespace : idmapped_apply(fd, *namespace, s, e);
+}
+
+/* Root of a user namespace may not make devices (-EPERM): then its own is bound, as it is. */
+static int make_devices(const struct plan *p, int *slots, struct err *e)
+{
+	for (size_t n = 0; n < p->n_slots; n++)
+		if (p->slots[n].kind == SLOT_DEVICE) {
+			int r = nodes_make(p, slots, e);
+
+			return r == -EPERM ? 0 : r;
+		}
+	return 0;
+}
+
+static int open_all(const struct launch_request *q, int *slots, int *userns, struct err *e)
 {
 	const struct plan *p = q->plan;
+	int r = make_devices(p, slots, e);
 
-	for (size_t n = 0; n < p->n_slots; n++)
-		slots[n] = -EBADF;
+	if (r < 0)
+		return r;
 	for (size_t n = 0; n < p->n_slots; n++) {
-		slots[n] = open_slot(q, &p->slots[n], e);
-		if (slots[n] < 0)
-			return p->slots[n].origin ? err_where(e, "%s", p->slots[n].origin)
-						  : slots[n];
+		const struct plan_slot_source *s = &p->slots[n];
+
+		r = slots[n] >= 0 ? slots[n] : open_slot(q, s, e);
+		slots[n] = r;
+		if (r >= 0 && s->userns)
+			r = map_ids(s, slots[n], userns, e);
+		if (r < 0)
+			return s->origin ? err_where(e, "%s", s->origin) : r;
 	}
 	return 0;
+}
+
+int slots_open(const struct launch_request *q, int *slots, struct err *e)
+{
+	unsigned n_userns = q->plan->n_mount_userns;
+	int *userns = arena_newn(q->arena, int, n_userns + 1), r;
+
+	for (size_t n = 0; n < q->plan->n_slots; n++)
+		slots[n] = -EBADF;
+	if (!userns)
+		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
+	for (unsigned n = 0; n < n_userns; n++)
+		userns[n] = -EBADF;
+	r = open_all(q, slots, userns, e);
+	for (unsigned n = 0; n < n_userns; n++)
+		(void)fd_close(userns[n]);
+	return r;
 }
 
 void slots_close(const struct launch_request *q, int *slots)

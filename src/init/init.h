@@ -89,3 +89,17 @@ void attr_name(const struct init *i, int fd, char buf[static ATTR_NAME_SIZE]);
 
 /* A detached copy of the mount at @fd (of the whole tree if @recursive). */
 int attr_clone(int fd, bool recursive) _must_check_;
+
+/* --- mount.c, mask.c -------------------------------------------------------------------------- */
+
+/* A detached mount of a new, empty file system of type @fstype. Returns a descriptor or -errno. */
+int mount_empty(const char *fstype, bool writable, struct err *e) _must_check_;
+
+/* Cover the directory @target with the one empty read-only file system, made as @fstype. */
+int mask_directory(struct init *i, const char *fstype, int target, struct err *e) _must_check_;
+
+/* --- copyup.c --------------------------------------------------------------------------------- */
+
+/* Fill the new file system @to_fd with what the directory @from_fd (both may be O_PATH) holds; its
+ * root takes mode and owner too, as @flags (PLAN_MOUNT_COPY_*) say. */
+int copyup(struct init *i, int from_fd, int to_fd, uint32_t flags, struct err *e) _must_check_;

@@ -45,11 +45,11 @@ static int mask_file(struct init *i, const struct plan_mask *o, int target, stru
 	return attr_attach(fd, target, e);
 }
 
-/* One empty read-only file system for all masked directories. The first mount is the original: a
- * detached mount cannot be copied before Linux 6.15, an attached one always. */
-static int mask_directory(struct init *i, const struct plan_mask *o, int target, struct err *e)
+/* The first mount is the original: a detached mount cannot be copied before Linux 6.15, an attached
+ * one always. */
+int mask_directory(struct init *i, const char *fstype, int target, struct err *e)
 {
-	_cleanup_close_ int fs_fd = -EBADF, fd = -EBADF;
+	_cleanup_close_ int fd = -EBADF;
 	int r;
 
 	if (i->empty_fd >= 0) {
@@ -58,19 +58,9 @@ static int mask_directory(struct init *i, const struct plan_mask *o, int target,
 			return err_sys(e, ERR_MASK, fd, "copy the empty file system");
 		return attr_attach(fd, target, e);
 	}
-	fs_fd = sys_fsopen(init_string(i, o->fstype), FSOPEN_CLOEXEC);
-	if (fs_fd < 0)
-		return err_sys(e, ERR_MASK, fs_fd, "make an empty file system");
-	r = sys_fsconfig(fs_fd, FSCONFIG_SET_FLAG, "ro", NULL, 0);
-	if (r == 0)
-		r = sys_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
-	if (r < 0)
-		return err_sys(e, ERR_MASK, r, "make an empty file system");
-	fd = sys_fsmount(fs_fd, FSMOUNT_CLOEXEC,
-			 MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-				 MOUNT_ATTR_NOEXEC);
+	fd = mount_empty(fstype, false, e);
 	if (fd < 0)
-		return err_sys(e, ERR_MASK, fd, "make an empty file system");
+		return err_wrap(e, "make an empty file system");
 	r = attr_attach(fd, target, e);
 	if (r == 0)
 		i->empty_fd = TAKE_FD(fd);
@@ -99,7 +89,8 @@ int step_MASK(struct init *i, const struct plan_mask *o, struct err *e)
 	r = sys_fstat(target, &st);
 	if (r < 0)
 		return err_sys(e, ERR_MASK, r, "examine \"%s\"", path);
-	r = S_ISDIR(st.st_mode) ? mask_directory(i, o, target, e) : mask_file(i, o, target, e);
+	r = S_ISDIR(st.st_mode) ? mask_directory(i, init_string(i, o->fstype), target, e)
+				: mask_file(i, o, target, e);
 	return r < 0 ? err_wrap(e, "mask \"%s\"", path) : 0;
 }
 

@@ -2,80 +2,75 @@
  * attached last on a target that was resolved in the root filesystem: nothing half-configured is
  * ever visible, and no path is looked up twice. */
 #include "base/fd.h"
+#include "base/fscontext.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "init/init.h"
 
-/* The kernel's own words about a file system context ("e tmpfs: Bad value for 'size'") go into the
- * error; each read gives one message, the last error is the one that matters. */
-static int fs_error(int fs_fd, const char *what, int code, struct err *e)
-{
-	char message[200], last[200] = "";
-	ssize_t n;
-
-	while ((n = sys_read(fs_fd, message, sizeof(message) - 1)) > 2) {
-		message[n] = '\0';
-		if (message[n - 1] == '\n')
-			message[n - 1] = '\0';
-		if (message[0] == 'e')
-			(void)str_copy(last, sizeof(last), message + 2);
-	}
-	if (last[0] != '\0')
-		return err_sys(e, ERR_MOUNT, code, "%s (%s)", what, last);
-	return err_sys(e, ERR_MOUNT, code, "%s", what);
-}
-
-static int configure(const struct init *i, int fs_fd, const struct plan_mount *o, struct err *e)
+/* A detached mount of a new file system. Returns a descriptor or -errno. */
+static int mount_new(const struct init *i, const struct plan_mount *o, uint64_t attr, struct err *e)
 {
 	const struct plan_option *options = init_array(i, o->options, sizeof(*options));
-	const char *source = init_string(i, o->source);
-	char what[160];
-	int r;
+	_cleanup_close_ int fs_fd = fscontext_open(init_string(i, o->fstype), e);
+	int r = fs_fd < 0 ? fs_fd : 0;
 
-	if (*source != '\0') {
-		r = sys_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source, 0);
-		if (r < 0)
-			return fs_error(fs_fd, "set the source", r, e);
-	}
-	for (uint32_t n = 0; n < o->options.n; n++) {
-		const char *key = init_string(i, options[n].key);
-
-		if (options[n].value != 0)
-			r = sys_fsconfig(fs_fd, FSCONFIG_SET_STRING, key,
-					 init_string(i, options[n].value), 0);
-		else
-			r = sys_fsconfig(fs_fd, FSCONFIG_SET_FLAG, key, NULL, 0);
-		if (r < 0) {
-			(void)str_format(what, sizeof(what), "option \"%s\"", key);
-			return fs_error(fs_fd, what, r, e);
-		}
-	}
-	r = sys_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
-	return r < 0 ? fs_error(fs_fd, "create the file system", r, e) : 0;
+	if (r == 0 && o->source != 0)
+		r = fscontext_set(fs_fd, "source", init_string(i, o->source), e);
+	for (uint32_t n = 0; n < o->options.n && r == 0; n++)
+		r = fscontext_set(fs_fd, init_string(i, options[n].key),
+				  options[n].value != 0 ? init_string(i, options[n].value) : NULL,
+				  e);
+	return r < 0 ? r : fscontext_mount(fs_fd, attr, e);
 }
 
-/* A detached mount of a new file system. Returns a descriptor or -errno. */
-static int mount_new(const struct init *i, const struct plan_mount *o, struct err *e)
+int mount_empty(const char *fstype, bool writable, struct err *e)
 {
-	_cleanup_close_ int fs_fd = sys_fsopen(init_string(i, o->fstype), FSOPEN_CLOEXEC);
-	int fd, r;
+	const uint64_t attr = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+	_cleanup_close_ int fs_fd = fscontext_open(fstype, e);
+	int r = fs_fd < 0 ? fs_fd : 0;
 
-	if (fs_fd < 0)
-		return err_sys(e, ERR_MOUNT, fs_fd, "open file system type \"%s\"",
-			       init_string(i, o->fstype));
-	r = configure(i, fs_fd, o, e);
+	if (r == 0 && !writable)
+		r = fscontext_set(fs_fd, "ro", NULL, e);
+	return r < 0 ? r : fscontext_mount(fs_fd, attr | (writable ? 0 : MOUNT_ATTR_RDONLY), e);
+}
+
+/* The same by mount(2), which wants a path. It gets one in an empty file system of ours, which
+ * covers the root for a moment: nothing in there can be a link, and our lookups start below it. */
+static int mount_old(const struct init *i, const struct plan_mount *o, struct err *e)
+{
+	const char *place = init_string(i, o->place);
+	const char *source = o->source != 0 ? init_string(i, o->source) : NULL;
+	const char *data = o->data != 0 ? init_string(i, o->data) : NULL;
+	_cleanup_close_ int place_fd = mount_empty(place, true, e), fd = -EBADF;
+	char name[ATTR_NAME_SIZE], path[2 * ATTR_NAME_SIZE];
+	int r;
+
+	if (place_fd < 0)
+		return place_fd;
+	r = attr_attach(place_fd, i->root_fd, e);
 	if (r < 0)
 		return r;
-	fd = sys_fsmount(fs_fd, FSMOUNT_CLOEXEC, (unsigned)o->attr.set);
-	return fd < 0 ? fs_error(fs_fd, "mount the file system", fd, e) : fd;
+	attr_name(i, place_fd, name);
+	(void)str_format(path, sizeof(path), "%s/%s", name, place);
+	r = sys_mkdirat(place_fd, place, 0755);
+	if (r == 0)
+		r = sys_mount(source, path, init_string(i, o->fstype), (unsigned long)o->ms_flags,
+			      data);
+	if (r == 0)
+		r = fd = sys_open_tree(place_fd, place, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (r < 0)
+		(void)err_sys(e, ERR_MOUNT, r, "mount file system type \"%s\"",
+			      init_string(i, o->fstype));
+	(void)sys_umount2(name, MNT_DETACH);
+	return r < 0 ? r : TAKE_FD(fd);
 }
 
 /* The place of a mount, made where it is missing. Returns an O_PATH descriptor or -errno. */
 static int open_target(const struct init *i, const char *path, bool is_dir, uint32_t flags,
 		       struct err *e)
 {
-	int fd;
+	int fd = -ENOENT;
 
 	if (flags & PLAN_MOUNT_NO_SYMLINKS) {
 		/* A link here would put procfs or sysfs elsewhere and leave the image's files where
@@ -86,34 +81,130 @@ static int open_target(const struct init *i, const char *path, bool is_dir, uint
 			fd = path_open_in_root(i->root_fd, path, O_PATH | O_DIRECTORY,
 					       RESOLVE_NO_SYMLINKS);
 		}
-	} else if (is_dir) {
-		fd = path_make_dir_in_root(i->root_fd, path, 0755);
 	} else {
-		fd = path_make_file_in_root(i->root_fd, path, 0644);
+		if (flags & PLAN_MOUNT_TARGET_NOFOLLOW)
+			fd = path_open_in_root(i->root_fd, path, O_PATH | O_NOFOLLOW, 0);
+		if (fd == -ENOENT)
+			fd = is_dir ? path_make_dir_in_root(i->root_fd, path, 0755)
+				    : path_make_file_in_root(i->root_fd, path, 0644);
 	}
 	if (fd < 0)
 		return err_sys(e, ERR_MOUNT, fd, "open the target \"%s\"", path);
 	return fd;
 }
 
-int step_MOUNT(struct init *i, const struct plan_mount *o, struct err *e)
+/* Attach @fd, which stays the caller's unless it becomes the root. */
+static int attach(struct init *i, int *fd, int target, const struct plan_mount_attr *attr,
+		  uint32_t flags, struct err *e)
 {
-	_cleanup_close_ int fd = mount_new(i, o, e), target = -EBADF;
-	struct plan_mount_attr attr = o->attr;
+	int r = attr_attach(*fd, target, e);
+
+	if (r == 0)
+		r = attr_apply(i, *fd, attr, true, e);
+	if (r == 0 && (flags & PLAN_MOUNT_ROOT)) {
+		i->root_fd = *fd;
+		*fd = -EBADF;
+	}
+	return r;
+}
+
+/* The host's tree in place of an instance of our own, with all that is mounted on it. */
+static int bind_instead(struct init *i, const struct plan_mount *o, struct err *e)
+{
+	const struct plan_mount_attr attr = {.rec_set = o->attr.set | MOUNT_ATTR_RDONLY,
+					     .propagation = o->attr.propagation};
+	_cleanup_close_ int target = -EBADF, hidden = -EBADF;
+	_cleanup_close_ int fd = sys_open_tree(AT_FDCWD, init_string(i, o->instead),
+					       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	int r;
 
 	if (fd < 0)
-		return fd;
-	attr.set = 0; /* given to fsmount already */
-	attr.clear = 0;
+		return err_sys(e, ERR_MOUNT, fd, "open \"%s\"", init_string(i, o->instead));
 	r = attr_apply(i, fd, &attr, false, e);
 	if (r < 0)
 		return r;
 	target = open_target(i, init_string(i, o->target), true, o->flags, e);
 	if (target < 0)
 		return target;
-	r = attr_attach(fd, target, e);
-	return r < 0 ? r : attr_apply(i, fd, &attr, true, e);
+	r = attach(i, &fd, target, &attr, o->flags, e);
+	if (r < 0 || o->hide == 0)
+		return r;
+	hidden = path_open_in_root(i->root_fd, init_string(i, o->hide), O_PATH | O_DIRECTORY, 0);
+	return hidden < 0 ? 0 : mask_directory(i, init_string(i, o->hide_fstype), hidden, e);
+}
+
+int step_MOUNT(struct init *i, const struct plan_mount *o, struct err *e)
+{
+	/* What fsmount can set at once needs no further call. */
+	bool later = o->place != 0 || (o->flags & PLAN_MOUNT_COPY_UP);
+	_cleanup_close_ int target = -EBADF;
+	_cleanup_close_ int fd =
+		o->place != 0 ? mount_old(i, o, e) : mount_new(i, o, later ? 0 : o->attr.set, e);
+	struct plan_mount_attr attr = o->attr;
+	int r;
+
+	if (fd == -EPERM && o->instead != 0)
+		return bind_instead(i, o, e);
+	if (fd < 0)
+		return fd;
+	target = open_target(i, init_string(i, o->target), true, o->flags, e);
+	if (target < 0)
+		return target;
+	if (o->flags & PLAN_MOUNT_COPY_UP) {
+		r = copyup(i, target, fd, o->flags, e);
+		if (r < 0)
+			return r;
+	}
+	if (!later)
+		attr.set = attr.clear = 0;
+	r = attr_apply(i, fd, &attr, false, e);
+	return r < 0 ? r : attach(i, &fd, target, &attr, o->flags, e);
+}
+
+/* The source as a detached mount. Returns a descriptor or -errno. */
+static int open_source(const struct init *i, const struct plan_bind *o, struct err *e)
+{
+	const uint32_t nofollow = PLAN_MOUNT_SOURCE_NOFOLLOW | PLAN_MOUNT_COPY_SYMLINK;
+	const char *source = init_string(i, o->source);
+	int fd = sys_open_tree(AT_FDCWD, source,
+			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+				       (o->flags & PLAN_MOUNT_RECURSIVE ? AT_RECURSIVE : 0) |
+				       (o->flags & nofollow ? AT_SYMLINK_NOFOLLOW : 0));
+
+	if (fd >= 0)
+		return fd;
+	(void)err_sys(e, ERR_MOUNT, fd, "open \"%s\"", source);
+	if (fd == -ENOENT)
+		(void)err_hint(e, "the bind source must exist on the host before create; OCI "
+				  "runtimes do not make it");
+	if (fd == -EINVAL)
+		(void)err_hint(e, "what a parent user namespace mounted below it cannot be left "
+				  "out: use \"rbind\"");
+	return fd;
+}
+
+/* The link @fd again, in the container. */
+static int copy_link(const struct init *i, int fd, const char *path, struct err *e)
+{
+	static char wanted[PATH_SIZE], found[PATH_SIZE];
+	_cleanup_close_ int parent = -EBADF;
+	const char *name;
+	ssize_t n = sys_readlinkat(fd, "", wanted, sizeof(wanted) - 1), len;
+	int r;
+
+	if (n < 0)
+		return err_sys(e, ERR_MOUNT, (int)n, "read the link");
+	wanted[n] = '\0';
+	parent = path_make_parent_in_root(i->root_fd, path, &name);
+	if (parent < 0)
+		return err_sys(e, ERR_MOUNT, parent, "open the target \"%s\"", path);
+	r = sys_symlinkat(wanted, parent, name);
+	if (r == -EEXIST) {
+		len = sys_readlinkat(parent, name, found, sizeof(found));
+		if (len == n && memcmp(wanted, found, (size_t)n) == 0)
+			return 0;
+	}
+	return r < 0 ? err_sys(e, ERR_MOUNT, r, "make the link \"%s\"", path) : 0;
 }
 
 int step_BIND(struct init *i, const struct plan_bind *o, struct err *e)
@@ -123,19 +214,9 @@ int step_BIND(struct init *i, const struct plan_bind *o, struct err *e)
 	struct stat st;
 
 	if (fd < 0) {
-		unsigned recursive = o->flags & PLAN_MOUNT_RECURSIVE ? AT_RECURSIVE : 0;
-
-		opened = sys_open_tree(AT_FDCWD, init_string(i, o->source),
-				       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
-		if (opened < 0) {
-			(void)err_sys(e, ERR_MOUNT, opened, "open \"%s\"",
-				      init_string(i, o->source));
-			if (opened == -ENOENT)
-				(void)err_hint(e, "the bind source must exist on the host before "
-						  "create; OCI runtimes do not make it");
-			return opened;
-		}
-		fd = opened;
+		fd = opened = open_source(i, o, e);
+		if (fd < 0)
+			return fd;
 	}
 	r = attr_apply(i, fd, &o->attr, false, e);
 	if (r < 0)
@@ -143,9 +224,10 @@ int step_BIND(struct init *i, const struct plan_bind *o, struct err *e)
 	r = sys_fstat(fd, &st);
 	if (r < 0)
 		return err_sys(e, ERR_MOUNT, r, "examine the source");
+	if ((o->flags & PLAN_MOUNT_COPY_SYMLINK) && S_ISLNK(st.st_mode))
+		return copy_link(i, fd, init_string(i, o->target), e);
 	target = open_target(i, init_string(i, o->target), S_ISDIR(st.st_mode), o->flags, e);
 	if (target < 0)
 		return target;
-	r = attr_attach(fd, target, e);
-	return r < 0 ? r : attr_apply(i, fd, &o->attr, true, e);
+	return attach(i, opened >= 0 ? &opened : &fd, target, &o->attr, o->flags, e);
 }

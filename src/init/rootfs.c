@@ -60,6 +60,49 @@ int step_PIVOT(struct init *i, const struct plan_none *o, struct err *e)
 	return r < 0 ? err_sys(e, ERR_ROOTFS, r, "detach the host's root") : 0;
 }
 
+static int hide(struct init *i, const char *path, const char *fstype, struct err *e)
+{
+	_cleanup_close_ int target = -EBADF;
+	/* With MNT_DETACH all that is mounted below it goes too. */
+	int r = sys_umount2(path, MNT_DETACH);
+
+	/* -EINVAL: no mount, or one that belongs to a parent user namespace. */
+	if (r == 0 || r == -ENOENT || r == -ENOTDIR)
+		return 0;
+	target = sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (target < 0)
+		return err_sys(e, ERR_ROOTFS, r, "hide the host's \"%s\"", path);
+	return mask_directory(i, fstype, target, e);
+}
+
+/* The root of an initramfs cannot be pivoted away. Our root filesystem lies on "/" already, where
+ * mount(2) with MS_MOVE would put it; that is also what whoever joins the mount namespace sees. */
+int step_CHROOT(struct init *i, const struct plan_chroot *o, struct err *e)
+{
+	const plan_str *paths = init_array(i, o->hide, sizeof(*paths));
+	int r = sys_fchdir(i->root_fd);
+
+	for (uint32_t n = 0; n < o->hide.n && r == 0; n++) {
+		r = hide(i, init_string(i, paths[n]), init_string(i, o->fstype), e);
+		if (r < 0)
+			return r;
+	}
+	if (r == 0)
+		r = sys_chroot(".");
+	return r < 0 ? err_sys(e, ERR_ROOTFS, r, "enter the root filesystem") : 0;
+}
+
+/* A mount on "/" leaves the file system below it on the old root, whose own mount is the next one
+ * then. Left there it would be the root of whoever joins this mount namespace. */
+int step_DETACH(struct init *i, const struct plan_none *o, struct err *e)
+{
+	int r = sys_umount2(".", MNT_DETACH);
+
+	(void)i;
+	(void)o;
+	return r < 0 ? err_sys(e, ERR_ROOTFS, r, "detach the host's root") : 0;
+}
+
 int step_ROOT_PROPAGATION(struct init *i, const struct plan_propagation *o, struct err *e)
 {
 	return step_PROPAGATION(i, o, e);

@@ -8,6 +8,7 @@
 /* --- what is implemented --------------------------------------------------------------------- */
 
 static const char *const none[] = {NULL};
+static const char *const unsafe_annotations[] = {"run.oci.", NULL};
 
 static const char *const memory_modes[] = {
 	"MPOL_DEFAULT",   "MPOL_BIND",           "MPOL_INTERLEAVE", "MPOL_WEIGHTED_INTERLEAVE",
@@ -51,11 +52,12 @@ static const struct {
 	.hooks = hooks,
 	.cgroup = {.v2 = true},
 	.seccomp = {false, none, none, none, none, none},
+	.idmap = true,
 	.net_devices = true,
 	.apparmor = true,
 	.selinux = true,
 	.memory_policy = {memory_modes, memory_flags},
-	.unsafe_annotations = none,
+	.unsafe_annotations = unsafe_annotations,
 };
 
 /* --- writing it ------------------------------------------------------------------------------ */

@@ -74,6 +74,43 @@ static size_t directory_length(const char *path)
 	return slash;
 }
 
+#define CAP_MKNOD 27
+
+/* The id on the host. False where nothing is known about the container's mappings. */
+static bool host_id(const struct spec_id_mappings *m, uint32_t id, uint32_t *ret)
+{
+	for (size_t n = 0; n < m->n; n++) {
+		uint32_t into = id - m->items[n].container_id;
+
+		if (id >= m->items[n].container_id && into < m->items[n].size) {
+			*ret = m->items[n].host_id + into;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Where a device comes from that init cannot make: the default ones are the host's own, which all
+ * may use; a configured one has a mode and an owner, and need not exist on the host at all. */
+static plan_slot device_slot(struct builder *b, const struct node *node)
+{
+	const struct spec_linux *l = &b->spec->linux_;
+	struct plan_slot_source s = {
+		.kind = SLOT_TREE,
+		.path = node->path,
+		.origin = node->origin,
+		.device = {.mode = node->mode, .major = node->major, .minor = node->minor},
+	};
+	bool known = host_id(b->new_user_ns ? &b->plan->idmap.uid : &l->uid_mappings, node->uid,
+			     &s.device.uid) &&
+		     host_id(b->new_user_ns ? &b->plan->idmap.gid : &l->gid_mappings, node->gid,
+			     &s.device.gid);
+
+	if (node->origin[0] != '\0' && known && (b->facts->capabilities & (1ULL << CAP_MKNOD)))
+		s.kind = SLOT_DEVICE;
+	return plan_add_slot(b, s);
+}
+
 static struct plan_device operand(struct builder *b, const struct node *node)
 {
 	struct plan_device d = {
@@ -93,10 +130,7 @@ static struct plan_device operand(struct builder *b, const struct node *node)
 		d.source = block_string(&b->block, node->path);
 		d.bind = user_ns;
 		if (b->host_opens)
-			d.slot =
-				plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_TREE,
-									   .path = node->path,
-									   .origin = node->origin});
+			d.slot = device_slot(b, node);
 	}
 	return d;
 }

@@ -1,21 +1,28 @@
 /* Mounts: every option is resolved here, once; init sees attributes, options and a source. */
 #include <errno.h>
 
+#include "base/fscontext.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "plan/build.h"
 #include "plan/mount-options.h"
+
+#define DATA_MAX 4095 /* what mount(2) takes: a page */
 
 /* One mount, its options taken apart. */
 struct resolved {
 	const struct spec_mount *mount;
 	const char *origin;
 	bool bind, recursive;
-	bool super_ro; /* "ro" was asked for: for a new instance, of the instance too */
-	bool peer;     /* what is mounted on it appears on the host, as asked for */
+	bool super_ro;       /* "ro" was asked for: for a new instance, of the instance too */
+	bool peer;           /* what is mounted on it appears on the host, as asked for */
+	uint32_t flags;      /* enum plan_mount_flags */
+	uint64_t ms, old_ms; /* flags of the instance as MS_*; those that only mount(2) knows */
+	bool has_idmap, recursive_idmap;
+	const char *idmap; /* what follows "idmap=" */
 	struct plan_mount_attr attr;
-	struct plan_option *options;
-	uint32_t n_options;
+	const char **words; /* options for the file system, as they are */
+	uint32_t n_words;
 };
 
 static int bad_mount(struct builder *b, const struct resolved *m, const char *what,
@@ -32,15 +39,9 @@ static uint64_t propagation_flags(const char *name)
 	return o && o->kind == OPTION_PROPAGATION ? o->set : 0;
 }
 
-/* "key=value" and "flag" go to the file system as they are. */
-static void add_fs_option(struct builder *b, struct resolved *m, const char *option)
+static void add_word(struct resolved *m, const char *word)
 {
-	struct plan_option *o = &m->options[m->n_options++];
-	const char *eq = strchr(option, '=');
-	char *key = eq ? arena_strndup(b->arena, option, (size_t)(eq - option)) : NULL;
-
-	o->key = block_string(&b->block, key ? key : option);
-	o->value = eq ? block_string(&b->block, eq + 1) : 0;
+	m->words[m->n_words++] = word;
 }
 
 static void merge(uint64_t *set, uint64_t *clear, const struct mount_option *o)
@@ -52,38 +53,86 @@ static void merge(uint64_t *set, uint64_t *clear, const struct mount_option *o)
 		*clear |= MOUNT_ATTR__ATIME;
 }
 
+/* "idmap=uids=…;gids=…", crun's way to give mappings. Returns whether @text is that. */
+static bool take_mappings(struct resolved *m, const char *text)
+{
+	bool recursive = str_starts(text, "ridmap=");
+
+	if (!recursive && !str_starts(text, "idmap="))
+		return false;
+	m->has_idmap = true;
+	m->recursive_idmap = recursive;
+	m->idmap = strchr(text, '=') + 1;
+	return true;
+}
+
 static int apply_option(struct builder *b, struct resolved *m, const char *text)
 {
 	const struct mount_option *o = mount_option_find(text);
 
 	if (!o) {
+		if (take_mappings(m, text))
+			return 0;
 		if (m->bind)
 			return bad_mount(b, m, "a bind mount has no file system to take", text);
-		add_fs_option(b, m, text);
+		add_word(m, text);
 		return 0;
 	}
 	switch ((enum mount_option_kind)o->kind) {
 	case OPTION_ATTR:
 		merge(&m->attr.set, &m->attr.clear, o);
 		m->super_ro = m->attr.set & MOUNT_ATTR_RDONLY;
-		return 0;
+		break;
 	case OPTION_REC_ATTR:
 		merge(&m->attr.rec_set, &m->attr.rec_clear, o);
-		return 0;
+		break;
 	case OPTION_PROPAGATION:
 		m->attr.propagation = o->set;
-		return 0;
+		break;
 	case OPTION_SUPER:
+		m->ms = (m->ms & ~o->clear) | o->set;
 		if (!m->bind)
-			add_fs_option(b, m, text);
-		return 0;
-	case OPTION_UNSUPPORTED:
-		return plan_unsupported(b, plan_origin(b, "%s.options (\"%s\")", m->origin, text));
+			add_word(m, text);
+		break;
+	case OPTION_OLD:
+		m->old_ms = (m->old_ms & ~o->clear) | o->set;
+		break;
+	case OPTION_EXTRA:
+		m->flags |= (uint32_t)o->set;
+		break;
+	case OPTION_IDMAP:
+		m->has_idmap = true;
+		m->recursive_idmap = o->set & MS_REC;
+		break;
 	case OPTION_BIND:
 	case OPTION_IGNORED:
-		return 0;
+		break;
 	}
 	return 0;
+}
+
+/* What only makes sense for one kind of mount is wrong on another, not ignored. */
+static int check_flags(struct builder *b, const struct resolved *m)
+{
+	const uint32_t links = PLAN_MOUNT_COPY_SYMLINK | PLAN_MOUNT_SOURCE_NOFOLLOW;
+
+	if (!m->bind && (m->flags & links))
+		return bad_mount(b, m, "only a bind mount has a source to take",
+				 m->flags & PLAN_MOUNT_COPY_SYMLINK ? "copy-symlink"
+								    : "src-nofollow");
+	if ((m->flags & PLAN_MOUNT_COPY_UP) && (m->bind || !str_eq(m->mount->type, "tmpfs")))
+		return bad_mount(b, m, "only a tmpfs takes", "tmpcopyup");
+	if ((m->flags & PLAN_MOUNT_COPY_UP) && (m->flags & PLAN_MOUNT_ROOT))
+		return bad_mount(b, m, "the whole root filesystem is too much for", "tmpcopyup");
+	return 0;
+}
+
+/* Is @path the root, whatever the root filesystem holds? */
+static bool is_root(const char *path)
+{
+	while (*path == '/' || (*path == '.' && (path[1] == '/' || path[1] == '\0')))
+		path++;
+	return *path == '\0';
 }
 
 static int resolve(struct builder *b, size_t n, struct resolved *m)
@@ -95,12 +144,12 @@ static int resolve(struct builder *b, size_t n, struct resolved *m)
 		.mount = mount,
 		.origin = plan_origin(b, "mounts[%u]", (unsigned)n),
 		.bind = str_eq(mount->type, "bind"),
-		.options = arena_newn(b->arena, struct plan_option, mount->options.n + 1),
+		.flags = is_root(mount->destination) ? PLAN_MOUNT_ROOT : 0,
+		.has_idmap = mount->uid_mappings.n > 0,
+		.words = arena_newn(b->arena, const char *, mount->options.n + 2),
 	};
-	if (!m->options)
+	if (!m->words)
 		return err_set(b->e, ERR_INTERNAL, -ENOMEM, "out of memory");
-	if (mount->uid_mappings.n > 0 || mount->gid_mappings.n > 0)
-		return plan_unsupported(b, plan_origin(b, "%s.uidMappings", m->origin));
 	/* Whether it is a bind decides what the other options mean. */
 	for (size_t k = 0; k < mount->options.n; k++) {
 		const struct mount_option *o = mount_option_find(mount->options.items[k]);
@@ -117,7 +166,9 @@ static int resolve(struct builder *b, size_t n, struct resolved *m)
 			      "needs a type, or the option \"bind\" or \"rbind\"");
 		return err_where(b->e, "%s", m->origin);
 	}
-	return r;
+	if (m->flags & PLAN_MOUNT_ROOT)
+		b->root_mounts++;
+	return r < 0 ? r : check_flags(b, m);
 }
 
 /* --- binds ----------------------------------------------------------------------------------- */
@@ -143,7 +194,7 @@ static void add_bind(struct builder *b, const struct resolved *m, const char *so
 			      .slot = slot,
 			      .source = block_string(&b->block, source),
 			      .target = block_string(&b->block, m->mount->destination),
-			      .flags = m->recursive ? PLAN_MOUNT_RECURSIVE : 0,
+			      .flags = m->flags | (m->recursive ? PLAN_MOUNT_RECURSIVE : 0),
 			      .attr = attr,
 		      });
 }
@@ -159,6 +210,8 @@ static bool is_peer(const struct builder *b, const struct resolved *m)
 
 static int plan_bind(struct builder *b, struct resolved *m)
 {
+	const uint32_t nofollow = PLAN_MOUNT_SOURCE_NOFOLLOW | PLAN_MOUNT_COPY_SYMLINK;
+	const struct plan_mount_userns *userns = NULL;
 	const char *source = m->mount->source;
 	plan_slot slot = PLAN_NO_SLOT;
 
@@ -172,32 +225,105 @@ static int plan_bind(struct builder *b, struct resolved *m)
 	if (!source)
 		return err_set(b->e, ERR_INTERNAL, -ENOMEM, "out of memory");
 	m->peer = is_peer(b, m);
-	if (b->host_opens || m->peer)
-		slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_TREE,
-								  .path = source,
-								  .recursive = m->recursive,
-								  .origin = m->origin});
+	if (m->has_idmap) {
+		int r = plan_mount_idmap(b, m->mount, m->idmap, m->origin, &userns);
+
+		if (r < 0)
+			return r;
+	}
+	if (b->host_opens || m->peer || userns)
+		slot = plan_add_slot(
+			b, (struct plan_slot_source){.kind = SLOT_TREE,
+						     .path = source,
+						     .recursive = m->recursive,
+						     .nofollow = m->flags & nofollow,
+						     .userns = userns,
+						     .recursive_idmap = m->recursive_idmap,
+						     .origin = m->origin});
 	add_bind(b, m, source, slot);
 	return 0;
 }
 
 /* --- new instances --------------------------------------------------------------------------- */
 
-static void add_mount(struct builder *b, struct resolved *m, const char *fstype, const char *source,
-		      const char *target, uint32_t flags)
+/* "key=value" and "flag", for a context of the mount API. */
+static struct plan_array options_array(struct builder *b, const struct resolved *m)
+{
+	struct plan_option *options = arena_newn(b->arena, struct plan_option, m->n_words);
+
+	if (!options) {
+		b->block.failed = true;
+		return (struct plan_array){0};
+	}
+	for (uint32_t n = 0; n < m->n_words; n++) {
+		const char *eq = strchr(m->words[n], '=');
+		char *key = eq ? arena_strndup(b->arena, m->words[n], (size_t)(eq - m->words[n]))
+			       : NULL;
+
+		options[n].key = block_string(&b->block, key ? key : m->words[n]);
+		options[n].value = eq ? block_string(&b->block, eq + 1) : 0;
+	}
+	return block_array(&b->block, options, m->n_words, sizeof(*options));
+}
+
+/* A context of the mount API takes short values only, and some flags not at all. */
+static bool needs_old_call(const struct resolved *m, const char *source)
+{
+	if (m->old_ms != 0 || strlen(source) >= FSCONTEXT_VALUE_MAX)
+		return true;
+	for (uint32_t n = 0; n < m->n_words; n++) {
+		const char *eq = strchr(m->words[n], '=');
+
+		if (eq && strlen(eq + 1) >= FSCONTEXT_VALUE_MAX)
+			return true;
+	}
+	return false;
+}
+
+/* All options for mount(2): flags of the instance are not among its data. */
+static int old_data(struct builder *b, const struct resolved *m, plan_str *ret)
+{
+	char *data = arena_alloc(b->arena, DATA_MAX + 1);
+	size_t len = 0;
+
+	if (!data)
+		return err_set(b->e, ERR_INTERNAL, -ENOMEM, "out of memory");
+	for (uint32_t n = 0; n < m->n_words && len <= DATA_MAX; n++) {
+		const struct mount_option *o = mount_option_find(m->words[n]);
+
+		if (!o || (o->kind != OPTION_SUPER && o->kind != OPTION_ATTR))
+			len += str_format(data + len, DATA_MAX + 1 - len, "%s%s",
+					  len > 0 ? "," : "", m->words[n]);
+	}
+	if (len > DATA_MAX) {
+		(void)err_set(b->e, ERR_CONFIG_INVALID, -E2BIG,
+			      "all options together are longer than %u characters", DATA_MAX);
+		return err_where(b->e, "%s.options", m->origin);
+	}
+	*ret = block_string(&b->block, data);
+	return 0;
+}
+
+static int add_mount(struct builder *b, struct resolved *m, const char *fstype, const char *source,
+		     const char *target, struct plan_mount o)
 {
 	struct block *k = &b->block;
+	int r = 0;
 
-	plan_add_MOUNT(
-		k, m->origin,
-		(struct plan_mount){
-			.fstype = block_string(k, fstype),
-			.source = block_string(k, source),
-			.target = block_string(k, target),
-			.flags = flags,
-			.options = block_array(k, m->options, m->n_options, sizeof(*m->options)),
-			.attr = m->attr,
-		});
+	o.fstype = block_string(k, fstype);
+	o.source = block_string(k, source);
+	o.target = block_string(k, target);
+	o.flags |= m->flags;
+	o.attr = m->attr;
+	if (needs_old_call(m, source)) {
+		o.ms_flags = m->ms | m->old_ms;
+		o.place = block_string(k, "tmpfs");
+		r = old_data(b, m, &o.data);
+	} else {
+		o.options = options_array(b, m);
+	}
+	plan_add_MOUNT(k, m->origin, o);
+	return r;
 }
 
 /* Instances of the kernel's own file systems are shared or have no such flag: "ro" is the mount's.
@@ -222,22 +348,111 @@ static bool needs_host_proc(const struct builder *b, const char *type)
 	       !(b->plan->namespaces & CLONE_NEWPID);
 }
 
+static bool has_option(const struct resolved *m, const char *key)
+{
+	for (uint32_t n = 0; n < m->n_words; n++)
+		if (str_starts(m->words[n], key))
+			return true;
+	return false;
+}
+
+/* Does the configuration mount anything at @path? */
+static bool is_mounted(const struct builder *b, const char *path)
+{
+	size_t len = strlen(path);
+
+	for (size_t n = 0; n < b->spec->n_mounts; n++) {
+		const char *d = b->spec->mounts[n].destination;
+
+		if (str_starts(d, path) &&
+		    (d[len] == '\0' || (d[len] == '/' && d[len + 1] == '\0')))
+			return true;
+	}
+	return false;
+}
+
+/* An instance of sysfs shows the network devices of our network namespace; the kernel gives it only
+ * to who owns that one. Then the host's is shown, if that was asked for read-only, and without the
+ * host's cgroups (which can be covered, not unmounted). */
+static struct plan_mount sysfs_instead(struct builder *b, const struct resolved *m)
+{
+	const char *cgroups = arena_format(b->arena, "%s/fs/cgroup", m->mount->destination);
+	struct plan_mount o = {.flags = PLAN_MOUNT_NO_SYMLINKS};
+
+	if (!cgroups) {
+		b->block.failed = true;
+		return o;
+	}
+	if (!(m->attr.set & MOUNT_ATTR_RDONLY))
+		return o;
+	o.instead = block_string(&b->block, "/sys");
+	if (!is_mounted(b, cgroups)) {
+		o.hide = block_string(&b->block, cgroups);
+		o.hide_fstype = block_string(&b->block, "tmpfs");
+	}
+	return o;
+}
+
+/* The mapping of a mount is given by who has power over the file system: the host half makes it,
+ * and init attaches it like a bind. */
+static int plan_mapped_instance(struct builder *b, struct resolved *m)
+{
+	const struct plan_mount_userns *userns = NULL;
+	const char *type = m->mount->type;
+	int r;
+
+	if (kernel_instance(type)) {
+		(void)err_set(b->e, ERR_CONFIG_INVALID, -EINVAL,
+			      "file system type \"%s\" does not support id mappings", type);
+		return err_where(b->e, "%s", m->origin);
+	}
+	if ((m->flags & PLAN_MOUNT_COPY_UP) || needs_old_call(m, m->mount->source))
+		return bad_mount(b, m, "an id-mapped mount does not go with an option of",
+				 m->flags & PLAN_MOUNT_COPY_UP ? "tmpcopyup" : "mount(2)");
+	if (m->super_ro)
+		add_word(m, "ro");
+	r = plan_mount_idmap(b, m->mount, m->idmap, m->origin, &userns);
+	if (r < 0)
+		return r;
+	add_bind(b, m, m->mount->source,
+		 plan_add_slot(b, (struct plan_slot_source){
+					  .kind = SLOT_INSTANCE,
+					  .path = m->mount->source,
+					  .fstype = type,
+					  .options = {.items = m->words, .n = m->n_words},
+					  .userns = userns,
+					  .recursive_idmap = m->recursive_idmap,
+					  .origin = m->origin,
+				  }));
+	return 0;
+}
+
 static int plan_instance(struct builder *b, struct resolved *m)
 {
 	const char *type = m->mount->type;
-	bool guarded = str_eq(type, "proc") || str_eq(type, "sysfs");
+	struct plan_mount o = {0};
 
 	if (needs_host_proc(b, type)) {
 		m->recursive = true;
-		m->n_options = 0;
 		add_bind(b, m, "/proc", PLAN_NO_SLOT);
 		return 0;
 	}
-	if (m->super_ro && !kernel_instance(type))
-		add_fs_option(b, m, "ro");
-	add_mount(b, m, type, m->mount->source, m->mount->destination,
-		  guarded ? PLAN_MOUNT_NO_SYMLINKS : 0);
-	return 0;
+	if (m->has_idmap)
+		return plan_mapped_instance(b, m);
+	if (str_eq(type, "proc"))
+		o.flags = PLAN_MOUNT_NO_SYMLINKS;
+	else if (str_eq(type, "sysfs"))
+		o = sysfs_instead(b, m);
+	if (m->flags & PLAN_MOUNT_COPY_UP) {
+		/* Filled first, read-only then: of the mount only. */
+		o.flags |= has_option(m, "mode=") ? 0 : PLAN_MOUNT_COPY_MODE;
+		if (!has_option(m, "uid=") && !has_option(m, "gid="))
+			o.flags |= PLAN_MOUNT_COPY_OWNER;
+	} else if (m->super_ro && !kernel_instance(type)) {
+		m->ms |= MS_RDONLY;
+		add_word(m, "ro");
+	}
+	return add_mount(b, m, type, m->mount->source, m->mount->destination, o);
 }
 
 /* --- cgroup ---------------------------------------------------------------------------------- */
@@ -266,7 +481,6 @@ static void bind_cgroup(struct builder *b, struct resolved *m, int hierarchy, co
 	struct resolved bound = *m;
 
 	bound.mount = &mount;
-	bound.n_options = 0;
 	if (b->facts->admin && own[0] != '\0')
 		slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_CGROUP,
 								  .hierarchy = hierarchy,
@@ -282,24 +496,26 @@ static int plan_cgroup_mount(struct builder *b, struct resolved *m)
 	const struct facts_cgroup *f = &b->facts->cgroup;
 	const char *target = m->mount->destination;
 	bool namespaced = b->plan->namespaces & CLONE_NEWCGROUP;
+	const struct plan_mount none = {0};
 	struct resolved base = *m;
+	const char *mode = "mode=755";
+	int r;
 
 	if (f->arrangement == CGROUP_UNIFIED) {
 		if (namespaced)
-			add_mount(b, m, "cgroup2", "cgroup2", target, 0);
-		else
-			bind_cgroup(b, m, -1, target);
+			return add_mount(b, m, "cgroup2", "cgroup2", target, none);
+		bind_cgroup(b, m, -1, target);
 		return 0;
 	}
 	if (f->arrangement != CGROUP_HYBRID)
 		return plan_unsupported(b, plan_origin(b, "%s.type (cgroup v1)", m->origin));
 	/* Writable until its directories are made; then as asked. */
 	base.attr.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
-	base.n_options = 0;
-	add_fs_option(b, &base, "mode=755");
-	add_mount(b, &base, "tmpfs", "cgroup", target, 0);
-	if (namespaced)
-		add_mount(b, m, "cgroup2", "cgroup2", join(b, target, "/unified"), 0);
+	base.words = &mode;
+	base.n_words = 1;
+	r = add_mount(b, &base, "tmpfs", "cgroup", target, none);
+	if (r == 0 && namespaced)
+		r = add_mount(b, m, "cgroup2", "cgroup2", join(b, target, "/unified"), none);
 	else
 		bind_cgroup(b, m, -1, join(b, target, "/unified"));
 	for (size_t n = 0; n < b->plan->cgroup.n_v1; n++)
@@ -309,7 +525,12 @@ static int plan_cgroup_mount(struct builder *b, struct resolved *m)
 	if (m->attr.set & MOUNT_ATTR_RDONLY)
 		plan_add_SET_READONLY(&b->block, m->origin,
 				      (struct plan_path){block_string(&b->block, target)});
-	return 0;
+	return r;
+}
+
+static bool is_cgroup(const char *type)
+{
+	return str_eq(type, "cgroup") || str_eq(type, "cgroup2");
 }
 
 int plan_mounts(struct builder *b)
@@ -322,7 +543,7 @@ int plan_mounts(struct builder *b)
 			return r;
 		if (m.bind)
 			r = plan_bind(b, &m);
-		else if (str_eq(m.mount->type, "cgroup") || str_eq(m.mount->type, "cgroup2"))
+		else if (!m.has_idmap && is_cgroup(m.mount->type))
 			r = plan_cgroup_mount(b, &m);
 		else
 			r = plan_instance(b, &m);
@@ -365,6 +586,26 @@ int plan_rootfs(struct builder *b)
 	return 0;
 }
 
+static void plan_root(struct builder *b)
+{
+	struct block *k = &b->block;
+
+	if (b->options->no_pivot) {
+		const plan_str hide[] = {block_string(k, "/proc"), block_string(k, "/sys")};
+
+		plan_add_CHROOT(
+			k, "root.path",
+			(struct plan_chroot){
+				.hide = block_array(k, hide, ARRAY_SIZE(hide), sizeof(hide[0])),
+				.fstype = block_string(k, "tmpfs"),
+			});
+		return;
+	}
+	plan_add_PIVOT(k, "root.path", (struct plan_none){0});
+	for (unsigned n = 0; n < b->root_mounts; n++)
+		plan_add_DETACH(k, "root.path", (struct plan_none){0});
+}
+
 int plan_masks(struct builder *b)
 {
 	const struct spec_linux *l = &b->spec->linux_;
@@ -384,7 +625,7 @@ int plan_masks(struct builder *b)
 			      });
 	if (b->spec->root_readonly)
 		plan_add_SET_READONLY(k, "root.readonly", (struct plan_path){block_string(k, "/")});
-	plan_add_PIVOT(k, "root.path", (struct plan_none){0});
+	plan_root(b);
 	if (ms != 0)
 		plan_add_ROOT_PROPAGATION(k, "linux.rootfsPropagation",
 					  (struct plan_propagation){

@@ -132,8 +132,6 @@ int plan_build(struct arena *a, const struct spec *spec, const struct facts *fac
 		(void)err_set(e, ERR_CONFIG_INVALID, -EINVAL, "required to create a container");
 		return err_where(e, "process");
 	}
-	if (o->no_pivot)
-		return plan_unsupported(&b, "--no-pivot");
 	r = refuse(&b);
 	if (r == 0)
 		r = plan_schedule(&b);

@@ -51,14 +51,29 @@ enum plan_slot_kind {
 	SLOT_LISTENER, /* create: the socket on which start will knock */
 	SLOT_APPEND,   /* path, made if missing, for appending */
 	SLOT_CGROUP,   /* a detached copy of the container's cgroup directory, by hierarchy */
+	SLOT_DEVICE,   /* a detached mount of a new device node; else of the one at path */
+	SLOT_INSTANCE, /* a detached mount of a new file system, whose source is path */
+};
+
+struct plan_device_node {
+	uint32_t mode, major, minor;
+	uint32_t uid, gid; /* on the host */
 };
 
 struct plan_slot_source {
 	enum plan_slot_kind kind;
 	const char *path;
 	bool recursive;
+	bool nofollow;      /* SLOT_TREE: a symbolic link at path is meant itself */
 	int hierarchy;      /* SLOT_CGROUP: -1 unified, else index into plan->cgroup.v1 */
 	const char *origin; /* configuration path */
+	/* SLOT_INSTANCE: its type, and options as in config.json. */
+	const char *fstype;
+	struct str_list options;
+	struct plan_device_node device; /* SLOT_DEVICE */
+	/* SLOT_TREE, SLOT_INSTANCE: map its ids; all of the tree. */
+	const struct plan_mount_userns *userns;
+	bool recursive_idmap;
 };
 
 struct plan_idmap {
@@ -86,6 +101,15 @@ struct plan_schedule {
 	size_t n_initial_cpus, n_final_cpus;
 };
 
+/* The user namespace whose mapping a mount gets: the one at path, or, where that is "", one that is
+ * made for it and held until the mount has its mapping. */
+struct plan_mount_userns {
+	struct plan_mount_userns *next;
+	unsigned index;
+	const char *path, *origin;
+	struct plan_idmap map;
+};
+
 struct plan {
 	enum plan_purpose purpose;
 	const char *id, *rootfs;
@@ -95,6 +119,8 @@ struct plan {
 	struct plan_slot_source *slots;
 	size_t n_slots, cap_slots;
 	struct plan_idmap idmap;
+	struct plan_mount_userns *mount_userns; /* last one first */
+	unsigned n_mount_userns;
 	struct plan_cgroup cgroup;
 	bool has_oom_score_adj;
 	int32_t oom_score_adj;
@@ -137,6 +163,7 @@ struct builder {
 	bool host_opens; /* the host half opens what init could not reach */
 	/* Ids with which files are made while setting up, and whether setgroups works. */
 	uint32_t setup_uid, setup_gid;
+	unsigned root_mounts; /* on "/" */
 	bool setgroups;
 	bool keep_groups;                   /* run.oci.keep_original_groups */
 	uint32_t listen_slot;               /* of the environment, for LISTEN_PID */
@@ -176,6 +203,11 @@ void plan_time_offsets(struct builder *b);
 int plan_rootfs(struct builder *b);
 int plan_mounts(struct builder *b);
 int plan_masks(struct builder *b);
+
+/* build-idmap.c: the mapping of mount @m, from its uidMappings, or @text ("uids=…;gids=…", may be
+ * NULL), or the container's user namespace. */
+int plan_mount_idmap(struct builder *b, const struct spec_mount *m, const char *text,
+		     const char *origin, const struct plan_mount_userns **ret);
 
 /* build-device.c: devices and links in /dev. */
 int plan_devices(struct builder *b);

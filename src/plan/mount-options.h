@@ -9,9 +9,11 @@ enum mount_option_kind {
 	OPTION_REC_ATTR,    /* the same for the whole tree */
 	OPTION_PROPAGATION, /* `set` is the MS_* propagation */
 	OPTION_BIND,        /* bind, rbind (`set` is MS_REC) */
-	OPTION_SUPER,       /* a flag of the file system instance, by its own name */
-	OPTION_IGNORED,     /* accepted, means what happens anyway */
-	OPTION_UNSUPPORTED, /* known, not implemented */
+	OPTION_SUPER, /* a flag of the file system instance, by its own name; MS_* in set, clear */
+	OPTION_OLD,   /* the same, but only mount(2) knows it */
+	OPTION_EXTRA, /* `set` are PLAN_MOUNT_* flags */
+	OPTION_IDMAP, /* idmap, ridmap (`set` is MS_REC) */
+	OPTION_IGNORED, /* accepted, means what happens anyway */
 };
 
 struct mount_option {

@@ -52,6 +52,8 @@ typedef int32_t plan_slot;
 	X(HOST_TURN, turn, "host-turn", "let the host half run its hooks, and wait for it")        \
 	X(HOOK, hook, "hook", "run a hook in the container's namespaces")                          \
 	X(PIVOT, none, "pivot", "make the root filesystem the root")                               \
+	X(CHROOT, chroot, "chroot", "make it the root where pivot_root does not work")             \
+	X(DETACH, none, "detach", "detach what covers the root")                                   \
 	X(ROOT_PROPAGATION, propagation, "root-propagation", "set the propagation of the root")    \
 	X(SYSCTL, sysctl, "sysctl", "set a kernel parameter of a namespace")                       \
 	X(HOSTNAME, string, "hostname", "set the host name")                                       \
@@ -148,6 +150,13 @@ struct plan_rootfs {
 	plan_str otherwise; /* where attach cannot be searched; 0: nowhere */
 };
 
+/* The host's root stays below. Whoever can mount may look for procfs and sysfs there, since the
+ * kernel gives an instance to those that see a whole one: they are unmounted, or hidden. */
+struct plan_chroot {
+	struct plan_array hide; /* of plan_str, on the host's root */
+	plan_str fstype;        /* of an empty file system */
+};
+
 struct plan_mount_attr {
 	uint64_t set, clear;         /* MOUNT_ATTR_* of the mount itself */
 	uint64_t rec_set, rec_clear; /* of the whole tree */
@@ -158,6 +167,15 @@ struct plan_mount_attr {
 enum plan_mount_flags {
 	PLAN_MOUNT_NO_SYMLINKS = 1 << 0, /* the target must be a real directory: /proc, /sys */
 	PLAN_MOUNT_RECURSIVE = 1 << 1,   /* rbind */
+	PLAN_MOUNT_ROOT = 1 << 2,        /* on "/": what is mounted becomes the root filesystem */
+	/* A symbolic link as source is bound itself, as target is covered itself. */
+	PLAN_MOUNT_SOURCE_NOFOLLOW = 1 << 3,
+	PLAN_MOUNT_TARGET_NOFOLLOW = 1 << 4,
+	PLAN_MOUNT_COPY_SYMLINK = 1 << 5, /* a symbolic link as source is made anew */
+	/* Fill it with what the target holds, and give it the target's mode and owner. */
+	PLAN_MOUNT_COPY_UP = 1 << 6,
+	PLAN_MOUNT_COPY_MODE = 1 << 7,
+	PLAN_MOUNT_COPY_OWNER = 1 << 8,
 };
 
 struct plan_option {
@@ -169,6 +187,14 @@ struct plan_mount {
 	uint32_t flags;            /* enum plan_mount_flags */
 	struct plan_array options; /* of struct plan_option */
 	struct plan_mount_attr attr;
+	/* What a context of the mount API cannot say needs mount(2): its MS_* flags, all options in
+	 * one string, and a file system type to make a place for it, which is 0 otherwise. */
+	uint64_t ms_flags;
+	plan_str data, place;
+	/* Where the kernel refuses the instance to a user namespace (-EPERM) this host path is
+	 * bound, recursively and read-only, and a path in the container is hidden behind an empty
+	 * file system. 0: it is an error; nothing. */
+	plan_str instead, hide, hide_fstype;
 };
 
 struct plan_bind {

@@ -46,6 +46,7 @@ FIELDS(propagation) = {
 	FIELD(propagation, ms_flags, MS_FLAGS),
 	END,
 };
+FIELDS(chroot) = {FIELD(chroot, hide, STRINGS), FIELD(chroot, fstype, STRING), END};
 FIELDS(rootfs) = {
 	FIELD(rootfs, source, STRING),
 	FIELD(rootfs, slot, SLOT),
@@ -54,13 +55,12 @@ FIELDS(rootfs) = {
 	END,
 };
 FIELDS(mount) = {
-	FIELD(mount, target, STRING),
-	FIELD(mount, fstype, STRING),
-	FIELD(mount, source, STRING),
-	FIELD(mount, flags, TARGET),
-	FIELD(mount, options, OPTIONS),
-	FIELD(mount, attr, ATTR),
-	END,
+	FIELD(mount, target, STRING),     FIELD(mount, fstype, STRING),
+	FIELD(mount, source, STRING),     FIELD(mount, flags, TARGET),
+	FIELD(mount, options, OPTIONS),   FIELD(mount, attr, ATTR),
+	FIELD(mount, ms_flags, MS_FLAGS), FIELD(mount, data, STRING),
+	FIELD(mount, place, STRING),      FIELD(mount, instead, STRING),
+	FIELD(mount, hide, STRING),       END,
 };
 FIELDS(bind) = {
 	FIELD(bind, target, STRING), FIELD(bind, source, STRING), FIELD(bind, slot, SLOT),

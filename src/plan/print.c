@@ -52,8 +52,22 @@ static const struct bit_name attr_names[] = {
 };
 
 static const struct bit_name ms_names[] = {
-	{MS_REC, "rec"},       {MS_PRIVATE, "private"},       {MS_SLAVE, "slave"},
-	{MS_SHARED, "shared"}, {MS_UNBINDABLE, "unbindable"},
+	{MS_REC, "rec"},           {MS_PRIVATE, "private"},       {MS_SLAVE, "slave"},
+	{MS_SHARED, "shared"},     {MS_UNBINDABLE, "unbindable"}, {MS_RDONLY, "ro"},
+	{MS_SYNCHRONOUS, "sync"},  {MS_DIRSYNC, "dirsync"},       {MS_MANDLOCK, "mand"},
+	{MS_LAZYTIME, "lazytime"}, {MS_I_VERSION, "iversion"},    {MS_SILENT, "silent"},
+};
+
+static const struct bit_name target_names[] = {
+	{PLAN_MOUNT_NO_SYMLINKS, "no-symlinks"},
+	{PLAN_MOUNT_RECURSIVE, "recursive"},
+	{PLAN_MOUNT_ROOT, "root"},
+	{PLAN_MOUNT_SOURCE_NOFOLLOW, "source-nofollow"},
+	{PLAN_MOUNT_TARGET_NOFOLLOW, "target-nofollow"},
+	{PLAN_MOUNT_COPY_SYMLINK, "copy-symlink"},
+	{PLAN_MOUNT_COPY_UP, "copy-up"},
+	{PLAN_MOUNT_COPY_MODE, "copy-mode"},
+	{PLAN_MOUNT_COPY_OWNER, "copy-owner"},
 };
 
 static void add_attrs(struct words *w, uint64_t set, uint64_t clear, const char *prefix)
@@ -214,10 +228,8 @@ static void words_u32(struct words *w, const struct plan_block *k, enum print_ki
 		words_mode(w, v);
 	else if (kind == PRINT_RESOURCE)
 		add_word(w, "%s", rlimit_name(v));
-	else if (kind == PRINT_TARGET && (v & PLAN_MOUNT_NO_SYMLINKS))
-		add_word(w, "no-symlinks");
-	if (kind == PRINT_TARGET && (v & PLAN_MOUNT_RECURSIVE))
-		add_word(w, "recursive");
+	else if (kind == PRINT_TARGET)
+		add_bits(w, v, target_names, ARRAY_SIZE(target_names), "");
 }
 
 /* The value of @f as words; empty when there is nothing to say. */
@@ -307,8 +319,10 @@ _printf_(2, 3) static void line(struct text *t, const char *fmt, ...)
 static const char *slot_kind_name(enum plan_slot_kind kind)
 {
 	static const char *const names[] = {
-		[SLOT_TREE] = "tree",         [SLOT_FILE] = "file",     [SLOT_TARGET] = "target",
-		[SLOT_LISTENER] = "listener", [SLOT_CGROUP] = "cgroup", [SLOT_APPEND] = "append",
+		[SLOT_TREE] = "tree",     [SLOT_FILE] = "file",
+		[SLOT_TARGET] = "target", [SLOT_LISTENER] = "listener",
+		[SLOT_CGROUP] = "cgroup", [SLOT_INSTANCE] = "instance",
+		[SLOT_APPEND] = "append",
 	};
 
 	return names[kind];
@@ -388,6 +402,36 @@ static void text_hooks(struct text *t, const char *kind, const struct spec_hook_
 	}
 }
 
+static void text_mount_userns(struct text *t, const struct plan_mount_userns *u)
+{
+	for (; u; u = u->next) {
+		line(t, "userns  %u %s  # %s\n", u->index,
+		     u->path[0]         ? u->path
+		     : u->map.by_helper ? "newuidmap,newgidmap"
+					: "direct",
+		     u->origin);
+		text_maps(t, "uid", &u->map.uid);
+		text_maps(t, "gid", &u->map.gid);
+	}
+}
+
+static void text_slot_more(struct text *t, const struct plan_slot_source *s)
+{
+	struct words mode = {0};
+
+	if (s->kind == SLOT_INSTANCE)
+		line(t, " type=%s", s->fstype);
+	if (s->kind == SLOT_DEVICE) {
+		words_mode(&mode, s->device.mode);
+		line(t, " %s %u:%u owner=%u:%u", mode.text, s->device.major, s->device.minor,
+		     s->device.uid, s->device.gid);
+	}
+	for (size_t n = 0; n < s->options.n; n++)
+		line(t, "%s%s", n == 0 ? " options=" : ",", s->options.items[n]);
+	if (s->userns)
+		line(t, " %s=%u", s->recursive_idmap ? "ridmap" : "idmap", s->userns->index);
+}
+
 static void text_host(struct text *t, const struct plan *p)
 {
 	struct words w = {0};
@@ -404,6 +448,7 @@ static void text_host(struct text *t, const struct plan *p)
 		text_maps(t, "uid", &p->idmap.uid);
 		text_maps(t, "gid", &p->idmap.gid);
 	}
+	text_mount_userns(t, p->mount_userns);
 	if (p->has_oom_score_adj)
 		line(t, "oom     score-adj=%d  # process.oomScoreAdj\n", p->oom_score_adj);
 	for (const char *s = p->time_offsets; s && *s != '\0'; s += strcspn(s, "\n")) {
@@ -423,9 +468,12 @@ static void text_host(struct text *t, const struct plan *p)
 	for (size_t n = 0; n < p->n_slots; n++) {
 		const struct plan_slot_source *s = &p->slots[n];
 
-		line(t, "slot    %u %s%s%s%s%s%s\n", (unsigned)n, slot_kind_name(s->kind),
-		     s->recursive ? " recursive" : "", s->path ? " " : "", s->path ? s->path : "",
-		     s->origin && s->origin[0] ? "  # " : "", s->origin ? s->origin : "");
+		line(t, "slot    %u %s%s%s%s%s", (unsigned)n, slot_kind_name(s->kind),
+		     s->recursive ? " recursive" : "", s->nofollow ? " nofollow" : "",
+		     s->path ? " " : "", s->path ? s->path : "");
+		text_slot_more(t, s);
+		line(t, "%s%s\n", s->origin && s->origin[0] ? "  # " : "",
+		     s->origin ? s->origin : "");
 	}
 }
 
@@ -548,6 +596,12 @@ static void json_slots(struct json_writer *w, const struct plan *p)
 		json_kv_string(w, "kind", slot_kind_name(p->slots[n].kind));
 		if (p->slots[n].path)
 			json_kv_string(w, "path", p->slots[n].path);
+		if (p->slots[n].fstype)
+			json_kv_string(w, "type", p->slots[n].fstype);
+		if (p->slots[n].userns) {
+			json_kv_u64(w, "mountUserNamespace", p->slots[n].userns->index);
+			json_kv_bool(w, "recursiveIdmap", p->slots[n].recursive_idmap);
+		}
 		if (p->slots[n].origin && p->slots[n].origin[0])
 			json_kv_string(w, "origin", p->slots[n].origin);
 		json_object_end(w);
@@ -587,6 +641,24 @@ static void json_hooks(struct json_writer *w, const char *kind, const struct spe
 	json_array_end(w);
 }
 
+static void json_mount_userns(struct json_writer *w, const struct plan_mount_userns *u)
+{
+	if (!u)
+		return;
+	json_key(w, "mountUserNamespaces");
+	json_array_begin(w);
+	for (; u; u = u->next) {
+		json_object_begin(w);
+		json_kv_u64(w, "index", u->index);
+		json_kv_string(w, "path", u->path);
+		json_maps(w, "uidMappings", &u->map.uid);
+		json_maps(w, "gidMappings", &u->map.gid);
+		json_kv_string(w, "origin", u->origin);
+		json_object_end(w);
+	}
+	json_array_end(w);
+}
+
 static void json_host(struct json_writer *w, const struct plan *p)
 {
 	struct words clone = {0};
@@ -606,6 +678,7 @@ static void json_host(struct json_writer *w, const struct plan *p)
 	}
 	if (p->has_oom_score_adj)
 		json_kv_i64(w, "oomScoreAdj", p->oom_score_adj);
+	json_mount_userns(w, p->mount_userns);
 	if (p->time_offsets)
 		json_kv_string(w, "timeOffsets", p->time_offsets);
 	json_schedule(w, &p->schedule);

@@ -206,6 +206,8 @@ class Capture:
 
     def __init__(self, name):
         self.fd = os.memfd_create(name)
+        # The kernel does not serialise writes of several processes to a memfd.
+        fcntl.fcntl(self.fd, fcntl.F_SETFL, os.O_APPEND)
 
     def text(self):
         size = os.fstat(self.fd).st_size

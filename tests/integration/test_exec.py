@@ -226,9 +226,12 @@ def test_many_in_a_row(container):
 
 def test_kill_of_the_container_ends_exec(runtime, bundle):
     container = runtime.sleeping(bundle)
-    process = runtime.popen("exec", container, "/probe", "sleep")
-    harness.poll_until(lambda: len(runtime("exec", container, "/probe", "list", "/proc", "report",
-                                           stdout=ANY).report().processes) >= 3, "exec is in")
+    out = harness.Capture("out")
+    process = runtime.popen("exec", container, "/probe", "print", "up", "sleep", stdout=out.fd)
+    # Not when it is seen in the container, but when it is the program: until then it is ours, and its
+    # death is told as an error.
+    harness.poll_until(lambda: out.text() == "up\n", "the process is up")
+    out.close()
     container.kill("KILL")
     assert process.wait(harness.TIMEOUT) == 137
 

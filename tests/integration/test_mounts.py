@@ -277,7 +277,7 @@ def test_readonly_paths(runtime, bundle, world):
     r = runtime.report(bundle, "open", "/etc/passwd", "w", "open", "/proc/sys/kernel/domainname", "w",
                        "open", "/proc/sysrq-trigger", "w", "write", "/tmp/file", "x")
     assert r.open["/etc/passwd"] == "EROFS"
-    assert r.open["/proc/sys/kernel/domainname"] == ("EROFS" if world.root else "EACCES")
+    assert r.open["/proc/sys/kernel/domainname"] == ("EROFS" if world.host_root else "EACCES")
     # Not every kernel has it.
     assert r.open["/proc/sysrq-trigger"] in ("EROFS", "EACCES", "ENOENT")
     for path in ("/etc", "/data", "/proc/sys", "/proc/bus", "/proc/irq", "/proc/fs"):

@@ -3,6 +3,7 @@ import array
 import os
 import socket
 import threading
+import time
 
 import pytest
 
@@ -90,9 +91,19 @@ def test_attached(runtime, bundle, manager):
 
 def test_only_ready_goes_out(runtime, bundle, manager):
     """A container cannot speak for the service."""
-    bundle.probe("notify", "MAINPID=1\nWATCHDOG=trigger", "notify", "XREADY=1", "notify",
-                 "READY=1\nMAINPID=1\nFDSTORE=1", "sleep")
-    container = runtime.detached(bundle, env=environment(manager))
+    (bundle.rootfs / "data").chmod(0o777)
+    bundle.probe("notify", "MAINPID=1\nWATCHDOG=trigger", "notify", "XREADY=1\nREADY=12",
+                 "print", "said", "wait", "/data/go", "notify", "READY=1\nMAINPID=1\nFDSTORE=1",
+                 "sleep")
+    container = runtime.create(bundle, env=environment(manager))
+    process = runtime.popen("start", container.id, env=environment(manager))
+    try:
+        container.wait_output("said\n")
+        time.sleep(0.2)
+        assert process.poll() is None and not manager.messages
+    finally:
+        (bundle.rootfs / "data/go").touch()
+        assert process.wait(10) == 0
     harness.poll_until(lambda: len(manager.messages) == 2, "both messages")
     assert manager.messages == [f"MAINPID={container.pid}\nREADY=1\n", "BARRIER=1"]
 

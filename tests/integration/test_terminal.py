@@ -197,5 +197,6 @@ def test_exec_console_socket(runtime, bundle, console_socket):
                                 container, "/probe", "report")
     terminal = console_socket.accept()
     check_terminal(report_of(terminal))
-    terminal.close()
+    # In this order: closing the terminal hangs up whoever still uses it.
     assert runtime.wait_process(pid) == 0
+    terminal.close()

@@ -4,6 +4,7 @@
 #include <linux/seccomp.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "oci/spec.h"
 #include "seccomp/compile/table.h"
 
@@ -27,16 +28,18 @@ static inline uint32_t rng_below(struct rng *r, uint32_t n)
 
 struct profile_shape {
 	unsigned max_rules, max_names;
-	unsigned args_percent;	    /* of rules have conditions */
-	bool one_action;	    /* all rules with conditions have the same */
-	const char *const *archs;   /* to choose from; NULL ends */
+	unsigned args_percent;            /* of rules have conditions */
+	bool one_action;                  /* all rules with conditions have the same */
+	const char *const *archs;         /* to choose from; NULL ends */
 	bool (*usable)(const char *name); /* NULL: all */
 };
 
 static inline uint64_t random_value(struct rng *r)
 {
-	static const uint64_t edges[] = {0, 1, 2, 9, 16, 40, 0x7fffffff, 0x80000000, 0xffffffff,
-					 0x100000000, 0x100000001, 0x7fffffffffffffff, UINT64_MAX};
+	static const uint64_t edges[] = {0,          1,           2,           9,
+					 16,         40,          0x7fffffff,  0x80000000,
+					 0xffffffff, 0x100000000, 0x100000001, 0x7fffffffffffffff,
+					 UINT64_MAX};
 
 	switch (rng_below(r, 4)) {
 	case 0:
@@ -53,13 +56,13 @@ static inline uint64_t random_value(struct rng *r)
 static inline const char *random_action(struct rng *r, bool *has_errno, uint32_t *errno_ret)
 {
 	static const char *const actions[] = {
-		"SCMP_ACT_ALLOW", "SCMP_ACT_ALLOW", "SCMP_ACT_ALLOW",	     "SCMP_ACT_ERRNO",
+		"SCMP_ACT_ALLOW", "SCMP_ACT_ALLOW", "SCMP_ACT_ALLOW",        "SCMP_ACT_ERRNO",
 		"SCMP_ACT_ERRNO", "SCMP_ACT_KILL",  "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_TRAP",
-		"SCMP_ACT_LOG",	  "SCMP_ACT_TRACE", "SCMP_ACT_KILL_THREAD",
+		"SCMP_ACT_LOG",   "SCMP_ACT_TRACE", "SCMP_ACT_KILL_THREAD",
 	};
 	const char *action = actions[rng_below(r, sizeof(actions) / sizeof(actions[0]))];
 
-	*has_errno = (!strcmp(action, "SCMP_ACT_ERRNO") || !strcmp(action, "SCMP_ACT_TRACE")) &&
+	*has_errno = (str_eq(action, "SCMP_ACT_ERRNO") || str_eq(action, "SCMP_ACT_TRACE")) &&
 		     rng_below(r, 2);
 	*errno_ret = rng_below(r, 3) ? rng_below(r, 40) : rng_below(r, 4096);
 	return action;
@@ -67,8 +70,9 @@ static inline const char *random_action(struct rng *r, bool *has_errno, uint32_t
 
 static inline void random_args(struct arena *a, struct rng *r, struct spec_seccomp_syscall *s)
 {
-	static const char *const ops[] = {"SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP_CMP_LE", "SCMP_CMP_EQ",
-					  "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_MASKED_EQ"};
+	static const char *const ops[] = {"SCMP_CMP_NE",       "SCMP_CMP_LT", "SCMP_CMP_LE",
+					  "SCMP_CMP_EQ",       "SCMP_CMP_GE", "SCMP_CMP_GT",
+					  "SCMP_CMP_MASKED_EQ"};
 
 	s->n_args = 1 + rng_below(r, rng_below(r, 4) ? 2 : 5);
 	s->args = arena_newn(a, struct spec_seccomp_arg, s->n_args);
@@ -108,8 +112,9 @@ static inline struct spec_seccomp random_profile(struct arena *a, struct rng *r,
 
 		s->names.items = arena_newn(a, const char *, n);
 		while (s->names.n < n) {
-			uint32_t call = args && rng_below(r, 2) ? (hot + rng_below(r, 3)) % SYSCALL_COUNT
-								: rng_below(r, SYSCALL_COUNT);
+			uint32_t call = args && rng_below(r, 2)
+						? (hot + rng_below(r, 3)) % SYSCALL_COUNT
+						: rng_below(r, SYSCALL_COUNT);
 
 			if (shape->usable && !shape->usable(syscall_name(call))) {
 				hot = rng_below(r, SYSCALL_COUNT);

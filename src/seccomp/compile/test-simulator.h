@@ -1,5 +1,5 @@
-/* For tests: a classic BPF machine by the book, and a decision whether two programs are the same. It
- * knows nothing of policies, emitter or verifier. */
+/* For tests: a classic BPF machine by the book, and a decision whether two programs are the same.
+ * It knows nothing of policies, emitter or verifier. */
 #pragma once
 
 #include <linux/bpf_common.h>
@@ -194,14 +194,17 @@ static inline int sim_solve(const struct sim_known *known, uint32_t word, uint32
 	uint32_t fixed = 0, value = 0, x = known->first[word];
 
 	for (unsigned i = 0; i < known->n_facts; i++) {
-		uint32_t mask = known->facts[i].mask;
+		uint32_t mask = known->facts[i].mask, bits = known->facts[i].value;
 
-		if (known->facts[i].word != word || !known->facts[i].equal)
+		/* One bit that is not one thing is the other. */
+		if (!known->facts[i].equal)
+			bits ^= mask;
+		if (known->facts[i].word != word || (!known->facts[i].equal && mask & (mask - 1)))
 			continue;
-		if ((value ^ known->facts[i].value) & fixed & mask)
+		if ((value ^ bits) & fixed & mask)
 			return 0;
 		fixed |= mask;
-		value |= known->facts[i].value;
+		value |= bits;
 	}
 	for (unsigned tries = 0; tries < 100000; tries++) {
 		bool holds = true;
@@ -277,168 +280,176 @@ static inline bool sim_seen(const struct sim_side *x, const struct sim_side *y,
 static inline int sim_differ(struct sim_side x, struct sim_side y, struct sim_known known,
 			     unsigned *budget, struct sim_data *witness);
 
+/* One test of one side. */
+struct sim_test {
+	struct sim_side x, y;
+	struct sim_side *s; /* whose test it is */
+	size_t yes, no;
+	unsigned op;
+	uint32_t w, mask, k;
+	unsigned *budget;
+	struct sim_data *witness;
+};
+
+/* Go on at @pc with what has become known, if any value can be there. */
+static inline int sim_follow(struct sim_test *t, const struct sim_known *part, size_t pc)
+{
+	uint32_t value;
+	int r = part->first[t->w] > part->last[t->w] ? 0 : sim_solve(part, t->w, &value);
+
+	if (r <= 0)
+		return r;
+	t->s->pc = pc;
+	return sim_differ(t->x, t->y, *part, t->budget, t->witness);
+}
+
+/* The same with the outcome of a test of bits. */
+static inline int sim_follow_fact(struct sim_test *t, const struct sim_known *known, uint32_t value,
+				  bool equal, size_t pc)
+{
+	struct sim_known part = *known;
+
+	if (part.n_facts == SIM_FACTS)
+		return -1;
+	part.facts[part.n_facts].word = t->w;
+	part.facts[part.n_facts].mask = t->mask;
+	part.facts[part.n_facts].value = value;
+	part.facts[part.n_facts++].equal = equal;
+	return sim_follow(t, &part, pc);
+}
+
+static inline int sim_follow_interval(struct sim_test *t, const struct sim_known *known,
+				      uint32_t first, uint32_t last, size_t pc)
+{
+	struct sim_known part = *known;
+
+	part.first[t->w] = first > known->first[t->w] ? first : known->first[t->w];
+	part.last[t->w] = last < known->last[t->w] ? last : known->last[t->w];
+	return sim_follow(t, &part, pc);
+}
+
+static inline bool sim_holds(unsigned op, uint32_t value, uint32_t k)
+{
+	return op == BPF_JSET  ? (value & k) != 0
+	       : op == BPF_JGT ? value > k
+	       : op == BPF_JGE ? value >= k
+			       : value == k;
+}
+
+/* Some bits compared by size, which is no interval and no fact. */
+static inline int sim_branch_order(struct sim_test *t, const struct sim_known *known)
+{
+	uint32_t first = known->first[t->w], last = known->last[t->w], least = 0;
+	const uint32_t more = t->op == BPF_JGT;
+	bool few = last - first < 4096;
+	int r;
+
+	/* What the bits can be is in the order of deposits: from some value on it holds. */
+	if ((more && t->k == UINT32_MAX) || !sim_align(t->k + more, ~t->mask, 0, &least))
+		return sim_follow(t, known, t->no);
+	if (least == 0)
+		return sim_follow(t, known, t->yes);
+	r = sim_follow_fact(t, known, t->mask, true, t->yes);
+	if (least == t->mask) /* the one value that holds */
+		return r ? r : sim_follow_fact(t, known, t->mask, false, t->no);
+	if (r == 0)
+		r = sim_follow_fact(t, known, least, true, t->yes);
+	if (r == 0)
+		r = sim_follow_fact(t, known, 0, true, t->no);
+	if (r != 0)
+		return r;
+	/* The same both ways, whatever the value, is the same. */
+	if (!few && sim_follow(t, known, t->yes) == 0 && sim_follow(t, known, t->no) == 0)
+		return 0;
+	/* Else value by value, all where they are few. What the lines above have found different
+	 * is not known to be so, and must be seen again. */
+	t->x.seen->round++;
+	for (uint32_t i = 0; i < 4096 && r == 0; i++) {
+		uint32_t v = first + (few || i < 2048 ? i : i * 0x100801);
+
+		if (v >= first && v <= last)
+			r = sim_follow_interval(t, known, v, v,
+						sim_holds(t->op, v & t->mask, t->k) ? t->yes
+										    : t->no);
+	}
+	return r || few ? r : -1;
+}
+
+/* Some bits compared with a value. */
+static inline int sim_branch_bits(struct sim_test *t, const struct sim_known *known)
+{
+	int r;
+
+	for (unsigned i = 0; i < known->n_facts; i++)
+		if (known->facts[i].word == t->w && known->facts[i].mask == t->mask &&
+		    known->facts[i].value == t->k && !known->facts[i].equal)
+			return sim_follow(t, known, t->no);
+	if (t->k & ~t->mask)
+		return sim_follow(t, known, t->no);
+	r = sim_follow_fact(t, known, t->k, true, t->yes);
+	return r ? r : sim_follow_fact(t, known, t->k, false, t->no);
+}
+
+static inline int sim_branch_interval(struct sim_test *t, const struct sim_known *known)
+{
+	uint32_t k = t->k;
+	int r = 0;
+
+	if (t->op == BPF_JEQ) {
+		r = sim_follow_interval(t, known, k, k, t->yes);
+		if (r == 0 && k > 0)
+			r = sim_follow_interval(t, known, 0, k - 1, t->no);
+		if (r == 0 && k < UINT32_MAX)
+			r = sim_follow_interval(t, known, k + 1, UINT32_MAX, t->no);
+		return r;
+	}
+	if (t->op == BPF_JGT && k++ == UINT32_MAX)
+		return sim_follow(t, known, t->no);
+	r = sim_follow_interval(t, known, k, UINT32_MAX, t->yes);
+	return r || k == 0 ? r : sim_follow_interval(t, known, 0, k - 1, t->no);
+}
+
 /* Follows one test both ways. Returns as sim_differ(). */
 static inline int sim_branch(struct sim_side x, struct sim_side y, const struct sim_known *known,
 			     bool side_x, unsigned *budget, struct sim_data *witness)
 {
-	struct sim_side *s = side_x ? &x : &y;
-	const struct sock_filter *f = &s->insns[s->pc];
-	size_t yes = s->pc + 1 + f->jt, no = s->pc + 1 + f->jf;
-	uint32_t w = s->word, k = f->k, mask = s->mask;
-	struct sim_known part = *known;
-	int r = 0;
+	struct sim_test t = {.x = x, .y = y, .budget = budget, .witness = witness};
+	const struct sock_filter *f;
+	uint32_t value;
+	bool sure;
 
-	if (mask != UINT32_MAX || BPF_OP(f->code) == BPF_JSET) {
-		bool sure = mask == 0 || known->first[w] == known->last[w];
-		uint32_t value = known->first[w] & mask;
+	t.s = side_x ? &t.x : &t.y;
+	f = &t.s->insns[t.s->pc];
+	t.yes = t.s->pc + 1 + f->jt;
+	t.no = t.s->pc + 1 + f->jf;
+	t.op = BPF_OP(f->code);
+	t.w = t.s->word;
+	t.k = f->k;
+	t.mask = t.s->mask;
+	if (t.op == BPF_JSET) {
+		size_t swap = t.yes;
 
-		for (unsigned i = 0; i < known->n_facts && !sure; i++) {
-			sure = known->facts[i].word == w && known->facts[i].mask == mask &&
-			       known->facts[i].equal;
-			if (sure)
-				value = known->facts[i].value;
-		}
-		if (sure) {
-			bool holds = BPF_OP(f->code) == BPF_JSET   ? (value & k) != 0
-				     : BPF_OP(f->code) == BPF_JGT ? value > k
-				     : BPF_OP(f->code) == BPF_JGE ? value >= k
-								  : value == k;
-
-			s->pc = holds ? yes : no;
-			return sim_differ(x, y, *known, budget, witness);
-		}
+		t.op = BPF_JEQ;
+		t.mask &= t.k;
+		t.k = 0;
+		t.yes = t.no;
+		t.no = swap;
 	}
-	if (mask != UINT32_MAX && (BPF_OP(f->code) == BPF_JGT || BPF_OP(f->code) == BPF_JGE)) {
-		/* No interval, and no fact. The same both ways, whatever the value, is the same. */
-		bool few = known->last[w] - known->first[w] < 4096, some;
-		int both[2];
-		uint32_t least = 0;
-
-		/* What the bits can be is in the order of deposits: from some value on it holds. */
-		some = BPF_OP(f->code) == BPF_JGT && k == UINT32_MAX
-			       ? false
-			       : sim_align(k + (BPF_OP(f->code) == BPF_JGT), ~mask, 0, &least);
-		if (!some || least == 0) {
-			s->pc = some ? yes : no;
-			return sim_differ(x, y, *known, budget, witness);
-		}
-		if (known->n_facts == SIM_FACTS)
-			return -1;
-		part.facts[part.n_facts].word = w;
-		part.facts[part.n_facts].mask = mask;
-		part.facts[part.n_facts++].equal = true;
-		for (unsigned i = 0; i < 3 && r == 0; i++) {
-			const uint32_t bits[3] = {mask, least, 0};
-
-			part.facts[part.n_facts - 1].value = bits[i];
-			s->pc = i < 2 ? yes : no;
-			r = sim_differ(x, y, part, budget, witness);
-		}
-		if (r == 0 && least == mask) {
-			/* Only one value holds, and its own case is done. */
-			part.facts[part.n_facts - 1].value = mask;
-			part.facts[part.n_facts - 1].equal = false;
-			s->pc = no;
-			return sim_differ(x, y, part, budget, witness);
-		}
-		if (r > 0)
-			return r;
-		part = *known;
-		r = 0;
-		s->pc = yes;
-		both[0] = sim_differ(x, y, *known, budget, witness);
-		s->pc = no;
-		both[1] = sim_differ(x, y, *known, budget, witness);
-		if (both[0] == 0 && both[1] == 0)
-			return 0;
-		/* Else value by value, all where they are few. */
-		for (uint32_t i = 0; i < 4096 && r == 0; i++) {
-			uint32_t v = known->first[w] + (few || i < 2048 ? i : i * 0x100801);
-
-			if (v < known->first[w] || v > known->last[w])
-				continue;
-			part.first[w] = part.last[w] = v;
-			s->pc = (BPF_OP(f->code) == BPF_JGT ? (v & mask) > k : (v & mask) >= k)
-					? yes
-					: no;
-			r = sim_differ(x, y, part, budget, witness);
-		}
-		return r || few ? r : -1;
-	}
-	if (BPF_OP(f->code) == BPF_JSET) {
-		size_t swap = yes;
-
-		mask &= k;
-		k = 0;
-		yes = no;
-		no = swap;
-	}
-	if (mask != UINT32_MAX) {
-		for (unsigned i = 0; i < known->n_facts; i++) {
-			if (known->facts[i].word == w && known->facts[i].mask == mask &&
-			    (known->facts[i].value == k || known->facts[i].equal)) {
-				bool holds = known->facts[i].equal && known->facts[i].value == k;
-
-				s->pc = holds ? yes : no;
-				return sim_differ(x, y, *known, budget, witness);
-			}
-		}
-		if ((k & ~mask) != 0 || (mask == 0 && k == 0)) {
-			s->pc = mask == 0 && k == 0 ? yes : no;
-			return sim_differ(x, y, *known, budget, witness);
-		}
-		if (known->n_facts == SIM_FACTS)
-			return -1;
-		part.facts[part.n_facts].word = w;
-		part.facts[part.n_facts].mask = mask;
-		part.facts[part.n_facts].value = k;
-		part.facts[part.n_facts++].equal = true;
-		s->pc = yes;
-		r = sim_differ(x, y, part, budget, witness);
-		part.facts[part.n_facts - 1].equal = false;
-		s->pc = no;
-		return r ? r : sim_differ(x, y, part, budget, witness);
-	}
-	if (BPF_OP(f->code) == BPF_JEQ || BPF_OP(f->code) == BPF_JSET) {
-		if (k >= known->first[w] && k <= known->last[w]) {
-			part.first[w] = part.last[w] = k;
-			s->pc = yes;
-			r = sim_differ(x, y, part, budget, witness);
-		}
-		part = *known;
-		s->pc = no;
-		if (r == 0 && k > known->first[w]) {
-			part.last[w] = k - 1 < known->last[w] ? k - 1 : known->last[w];
-			r = sim_differ(x, y, part, budget, witness);
-		}
-		part = *known;
-		if (r == 0 && k < known->last[w]) {
-			part.first[w] = k + 1 > known->first[w] ? k + 1 : known->first[w];
-			r = sim_differ(x, y, part, budget, witness);
-		}
-		return r;
-	}
-	if (BPF_OP(f->code) == BPF_JGT) {
-		if (k == UINT32_MAX) {
-			s->pc = no;
-			return sim_differ(x, y, *known, budget, witness);
-		}
-		k++;
-	} else if (BPF_OP(f->code) != BPF_JGE) {
+	if (t.op != BPF_JEQ && t.op != BPF_JGT && t.op != BPF_JGE)
 		return -1;
+	sure = t.mask == 0 || known->first[t.w] == known->last[t.w];
+	value = known->first[t.w] & t.mask;
+	for (unsigned i = 0; i < known->n_facts && !sure; i++) {
+		sure = known->facts[i].word == t.w && known->facts[i].mask == t.mask &&
+		       known->facts[i].equal;
+		if (sure)
+			value = known->facts[i].value;
 	}
-	if (known->last[w] >= k) {
-		part.first[w] = k > known->first[w] ? k : known->first[w];
-		s->pc = yes;
-		r = sim_differ(x, y, part, budget, witness);
-	}
-	part = *known;
-	if (r == 0 && known->first[w] < k) {
-		part.last[w] = k - 1 < known->last[w] ? k - 1 : known->last[w];
-		s->pc = no;
-		r = sim_differ(x, y, part, budget, witness);
-	}
-	return r;
+	if (sure)
+		return sim_follow(&t, known, sim_holds(t.op, value, t.k) ? t.yes : t.no);
+	if (t.mask == UINT32_MAX)
+		return sim_branch_interval(&t, known);
+	return t.op == BPF_JEQ ? sim_branch_bits(&t, known) : sim_branch_order(&t, known);
 }
 
 /* Runs one side up to a test or its end. Returns whether it stands at a test. */

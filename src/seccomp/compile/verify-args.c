@@ -1,12 +1,12 @@
 /* The proof for arguments. Pure, host side.
  *
- * The twelve halves of arguments are intervals, with the outcomes of tests of their bits beside them.
- * A comparison that these do not decide is followed both ways. Rules that can no longer match are
- * dropped, then all knowledge of halves that no remaining rule looks at, and no instruction from
- * here on; what was seen before in the same place with the same knowledge is not followed again. So the work is a small multiple of the
- * rules where they look at different arguments, and of the values where they look at the same. Where
- * many rules look at many arguments it could still be too much: then the program is run with values
- * around those that the rules name. */
+ * The twelve halves of arguments are intervals, with the outcomes of tests of their bits beside
+ * them. A comparison that these do not decide is followed both ways. Rules that can no longer match
+ * are dropped, then all knowledge of halves that no remaining rule looks at, and no instruction
+ * from here on; what was seen before in the same place with the same knowledge is not followed
+ * again. So the work is a small multiple of the rules where they look at different arguments, and
+ * of the values where they look at the same. Where many rules look at many arguments it could still
+ * be too much: then the program is run with values around those that the rules name. */
 #include "seccomp/compile/verify-args.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ struct known {
 	uint32_t n_facts;
 };
 
-struct state {
+struct verify_state {
 	struct known known;
 	const struct seccomp_rule *rule; /* the first that can still match */
 	uint32_t pc;
@@ -50,20 +50,23 @@ struct walk {
 	const struct seccomp_rule *rules;
 	seccomp_action default_action;
 	bool wide, big_endian;
-	const uint16_t *ahead; /* by instruction: the halves that are loaded there or behind */
 	uint32_t steps_left;
-	struct state *stack;
-	size_t depth, size;
-	uint64_t *seen;
-	size_t n_seen, seen_size;
+	struct verify_scratch *scratch;
+	size_t depth, n_seen;
 	uint32_t wrong_pc;
 	const char *wrong;
 };
 
 /* Outcomes of steps, beside 0 and negative errnos. */
-enum { GIVE_UP = 1 };
+enum {
+	GIVE_UP = 1
+};
 
-enum truth { NO, YES, MAYBE };
+enum truth {
+	NO,
+	YES,
+	MAYBE
+};
 
 static int wrong(struct walk *w, uint32_t pc, const char *what)
 {
@@ -117,8 +120,7 @@ static enum truth cond_holds(const struct known *k, const struct seccomp_cond *c
 		a = min == max && min == c->value ? YES : MAYBE;
 		if ((uint32_t)c->value < k->first[low] || (uint32_t)c->value > k->last[low])
 			a = NO;
-		if (wide &&
-		    (c->value >> 32 < k->first[high] || c->value >> 32 > k->last[high]))
+		if (wide && (c->value >> 32 < k->first[high] || c->value >> 32 > k->last[high]))
 			a = NO;
 		return c->op == SECCOMP_OP_EQ ? a : negate(a);
 	case SECCOMP_OP_LT:
@@ -159,7 +161,7 @@ static enum truth rule_holds(struct walk *w, const struct known *k, const struct
 }
 
 /* A return must be right whichever of the rules that may match does. */
-static int check_return(struct walk *w, const struct state *s)
+static int check_return(struct walk *w, const struct verify_state *s)
 {
 	uint32_t verdict = w->insns[s->pc].k;
 
@@ -205,7 +207,8 @@ static bool has_reason(const struct walk *w, uint32_t half, uint32_t mask,
 	return false;
 }
 
-/* --- places seen before ------------------------------------------------------------------------ */
+/* --- places seen before ------------------------------------------------------------------------
+ */
 
 static uint64_t mix(uint64_t h, uint64_t v)
 {
@@ -213,7 +216,7 @@ static uint64_t mix(uint64_t h, uint64_t v)
 	return h ^ h >> 29;
 }
 
-static uint64_t state_hash(const struct state *s)
+static uint64_t state_hash(const struct verify_state *s)
 {
 	uint64_t h = mix(s->pc, (uintptr_t)s->rule);
 
@@ -240,34 +243,42 @@ static void seen_insert(uint64_t *table, size_t size, uint64_t h)
 
 /* Whether a state was followed before; it counts as followed from now on. Returns 1, 0 or -ENOMEM.
  * What stands for a state has 64 bits: two different ones with the same are not to be expected. */
-static int seen_before(struct walk *w, const struct state *s)
+static int seen_before(struct walk *w, const struct verify_state *s)
 {
+	struct verify_scratch *m = w->scratch;
 	uint64_t h = state_hash(s);
 
-	if (w->n_seen * 2 >= w->seen_size) {
-		size_t size = w->seen_size ? 4 * w->seen_size : 64;
+	if (w->n_seen * 2 >= m->seen_size) {
+		size_t size = m->seen_size ? 4 * m->seen_size : 64;
 		uint64_t *table = arena_newn(w->arena, uint64_t, size);
 
 		if (!table)
 			return -ENOMEM;
-		for (size_t i = 0; i < w->seen_size; i++)
-			if (w->seen[i])
-				seen_insert(table, size, w->seen[i]);
-		w->seen = table;
-		w->seen_size = size;
+		for (size_t i = 0; i < m->seen_size; i++)
+			if (m->seen[i])
+				seen_insert(table, size, m->seen[i]);
+		m->seen = table;
+		m->seen_size = size;
 	}
-	for (size_t at = h & (w->seen_size - 1); w->seen[at]; at = (at + 1) & (w->seen_size - 1))
-		if (w->seen[at] == h)
+	for (size_t at = h & (m->seen_size - 1); m->seen[at]; at = (at + 1) & (m->seen_size - 1))
+		if (m->seen[at] == h)
 			return 1;
-	seen_insert(w->seen, w->seen_size, h);
+	seen_insert(m->seen, m->seen_size, h);
 	w->n_seen++;
 	return 0;
+}
+
+static void forget_places(struct walk *w)
+{
+	w->n_seen = 0;
+	if (w->scratch->seen_size)
+		memset(w->scratch->seen, 0, w->scratch->seen_size * sizeof(*w->scratch->seen));
 }
 
 /* --- following -------------------------------------------------------------------------------- */
 
 /* Drop rules that cannot match any more, and what nobody will ask for. */
-static void forget(struct walk *w, struct state *s)
+static void forget(struct walk *w, struct verify_state *s)
 {
 	uint32_t used = 1U << s->half, kept = 0;
 
@@ -280,7 +291,7 @@ static void forget(struct walk *w, struct state *s)
 			w->steps_left--;
 	}
 	if (s->pc < w->n)
-		used |= w->ahead[s->pc];
+		used |= w->scratch->ahead[s->pc];
 	for (unsigned i = 0; i < HALVES; i++) {
 		if (used >> i & 1)
 			continue;
@@ -294,23 +305,24 @@ static void forget(struct walk *w, struct state *s)
 }
 
 /* To be followed later, from @pc, with what has become known. */
-static int push(struct walk *w, const struct state *from, uint32_t pc)
+static int push(struct walk *w, const struct verify_state *from, uint32_t pc)
 {
-	struct state *s;
+	struct verify_scratch *m = w->scratch;
+	struct verify_state *s;
 	int r;
 
-	if (w->depth == w->size) {
-		size_t size = w->size ? 2 * w->size : 16;
-		struct state *stack = arena_newn(w->arena, struct state, size);
+	if (w->depth == m->stack_size) {
+		size_t size = m->stack_size ? 2 * m->stack_size : 16;
+		struct verify_state *stack = arena_newn(w->arena, struct verify_state, size);
 
 		if (!stack)
 			return -ENOMEM;
 		if (w->depth)
-			memcpy(stack, w->stack, w->depth * sizeof(*stack));
-		w->stack = stack;
-		w->size = size;
+			memcpy(stack, m->stack, w->depth * sizeof(*stack));
+		m->stack = stack;
+		m->stack_size = size;
 	}
-	s = &w->stack[w->depth];
+	s = &m->stack[w->depth];
 	*s = *from;
 	s->pc = pc;
 	forget(w, s);
@@ -320,10 +332,10 @@ static int push(struct walk *w, const struct state *from, uint32_t pc)
 	return r < 0 ? r : 0;
 }
 
-static int push_interval(struct walk *w, const struct state *s, uint32_t pc, uint32_t first,
+static int push_interval(struct walk *w, const struct verify_state *s, uint32_t pc, uint32_t first,
 			 uint32_t last)
 {
-	struct state part = *s;
+	struct verify_state part = *s;
 
 	part.known.first[s->half] = MAX(first, s->known.first[s->half]);
 	part.known.last[s->half] = MIN(last, s->known.last[s->half]);
@@ -333,8 +345,8 @@ static int push_interval(struct walk *w, const struct state *s, uint32_t pc, uin
 }
 
 /* A comparison of a whole half. */
-static int branch_interval(struct walk *w, const struct state *s, const struct sock_filter *f,
-			   uint32_t yes, uint32_t no)
+static int branch_interval(struct walk *w, const struct verify_state *s,
+			   const struct sock_filter *f, uint32_t yes, uint32_t no)
 {
 	uint32_t k = f->k;
 	int r = 0;
@@ -359,11 +371,11 @@ static int branch_interval(struct walk *w, const struct state *s, const struct s
 }
 
 /* A test of some bits of a half against a value. */
-static int branch_bits(struct walk *w, const struct state *s, uint32_t mask, uint32_t value,
+static int branch_bits(struct walk *w, const struct verify_state *s, uint32_t mask, uint32_t value,
 		       uint32_t yes, uint32_t no)
 {
 	const struct sock_filter equal = {.code = BPF_JMP | BPF_JEQ | BPF_K, .k = value};
-	struct state part = *s;
+	struct verify_state part = *s;
 	struct fact *f;
 	int r;
 
@@ -386,7 +398,7 @@ static int branch_bits(struct walk *w, const struct state *s, uint32_t mask, uin
 	return r ? r : push(w, &part, yes);
 }
 
-static int branch(struct walk *w, const struct state *s)
+static int branch(struct walk *w, const struct verify_state *s)
 {
 	const struct sock_filter *f = &w->insns[s->pc];
 	uint32_t yes = s->pc + 1 + f->jt, no = s->pc + 1 + f->jf;
@@ -403,7 +415,7 @@ static int branch(struct walk *w, const struct state *s)
 }
 
 /* Follow a state up to where it splits or ends. */
-static int follow(struct walk *w, struct state *s)
+static int follow(struct walk *w, struct verify_state *s)
 {
 	for (;; s->pc++) {
 		const struct sock_filter *f;
@@ -444,14 +456,18 @@ static int follow(struct walk *w, struct state *s)
 	}
 }
 
-/* Jumps go forward, so what lies ahead is known from the end. */
-static int look_ahead(struct walk *w, uint32_t pc)
+/* For each instruction, the halves that are loaded there or behind: jumps go forward, so what lies
+ * ahead is known from the end. */
+static int look_ahead(struct walk *w)
 {
-	uint16_t *ahead = arena_newn(w->arena, uint16_t, w->n);
+	uint16_t *ahead;
 
+	if (w->scratch->ahead)
+		return 0;
+	ahead = arena_newn(w->arena, uint16_t, w->n);
 	if (!ahead)
 		return -ENOMEM;
-	for (size_t i = w->n; i-- > pc;) {
+	for (size_t i = w->n; i-- > 0;) {
 		const struct sock_filter *f = &w->insns[i];
 		uint32_t offset = f->k - OFFSET_ARGS;
 		size_t to[2] = {i + 1, i + 1};
@@ -470,19 +486,20 @@ static int look_ahead(struct walk *w, uint32_t pc)
 			if (to[k] < w->n)
 				ahead[i] |= ahead[to[k]];
 	}
-	w->ahead = ahead;
+	w->scratch->ahead = ahead;
 	return 0;
 }
 
 static int prove(struct walk *w, uint32_t pc)
 {
-	struct state start = {.pc = pc, .rule = w->rules};
+	struct verify_state start = {.pc = pc, .rule = w->rules};
 	int r;
 
 	memset(start.known.last, 0xff, sizeof(start.known.last));
+	forget_places(w);
 	r = push(w, &start, pc);
 	while (w->depth && r == 0) {
-		struct state s = w->stack[--w->depth];
+		struct verify_state s = w->scratch->stack[--w->depth];
 
 		r = follow(w, &s);
 	}
@@ -494,7 +511,7 @@ static int prove(struct walk *w, uint32_t pc)
 /* All that is known of a point: intervals of one value. The rest is as above. */
 static int try_point(struct walk *w, uint32_t pc, const uint64_t args[6])
 {
-	struct state s = {.pc = pc, .rule = w->rules};
+	struct verify_state s = {.pc = pc, .rule = w->rules};
 	int r = 0;
 
 	for (unsigned i = 0; i < HALVES; i++) {
@@ -502,14 +519,12 @@ static int try_point(struct walk *w, uint32_t pc, const uint64_t args[6])
 		s.known.last[i] = s.known.first[i];
 	}
 	w->depth = 0;
-	w->n_seen = 0;
-	if (w->seen_size)
-		memset(w->seen, 0, w->seen_size * sizeof(*w->seen));
+	forget_places(w);
 	w->steps_left = UINT32_MAX;
 	r = push(w, &s, pc);
 	while (w->depth && r == 0) {
 		w->steps_left = UINT32_MAX;
-		s = w->stack[--w->depth];
+		s = w->scratch->stack[--w->depth];
 		r = follow(w, &s);
 	}
 	return r;
@@ -535,8 +550,8 @@ static int try_points(struct walk *w, uint32_t pc)
 		for (size_t i = 0; i < rule->n_conds * 8ULL; i++) {
 			const struct seccomp_cond *c = &rule->conds[i / 8];
 			uint64_t v = c->value, step = 1ULL << 32, args[6];
-			const uint64_t around[8] = {base[c->arg], v,	    v + 1,	v - 1,
-						    v + step,	  v - step, v ^ c->mask, ~v};
+			const uint64_t around[8] = {base[c->arg], v,        v + 1,       v - 1,
+						    v + step,     v - step, v ^ c->mask, ~v};
 			int r;
 
 			if (left == 0)
@@ -552,13 +567,15 @@ static int try_points(struct walk *w, uint32_t pc)
 	return 0;
 }
 
-int seccomp_verify_args(struct arena *a, const struct seccomp_program *program, uint32_t pc,
+int seccomp_verify_args(struct arena *a, struct verify_scratch *scratch,
+			const struct seccomp_program *program, uint32_t pc,
 			const struct seccomp_rule *rules, seccomp_action default_action,
 			enum seccomp_arch arch, uint32_t max_steps, uint32_t *ret_pc,
 			const char **ret_what)
 {
 	struct walk w = {
 		.arena = a,
+		.scratch = scratch,
 		.insns = program->insns,
 		.n = program->n,
 		.rules = rules,
@@ -567,7 +584,7 @@ int seccomp_verify_args(struct arena *a, const struct seccomp_program *program, 
 		.big_endian = seccomp_arch_info(arch)->big_endian,
 		.steps_left = max_steps,
 	};
-	int r = look_ahead(&w, pc);
+	int r = look_ahead(&w);
 
 	if (r == 0)
 		r = prove(&w, pc);

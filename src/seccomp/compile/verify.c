@@ -2,8 +2,8 @@
  *
  * It follows the program with a box: an interval of architectures times one of numbers. A
  * comparison splits the box, a return must agree with the policy over all of it, and so does a
- * load of an argument, which only numbers with rules may reach; from there on verify-args.c goes on.
- * The program may do no more than the emitter has reason to: anything else is wrong, even if it
+ * load of an argument, which only numbers with rules may reach; from there on verify-args.c goes
+ * on. The program may do no more than the emitter has reason to: anything else is wrong, even if it
  * happens to give the right verdicts. */
 #include "seccomp/compile/verify.h"
 
@@ -11,6 +11,7 @@
 #include <linux/bpf_common.h>
 #include <linux/seccomp.h>
 
+#include "base/str.h"
 #include "seccomp/compile/verify-args.h"
 
 /* Instructions that all paths together may have. Each is on few: the emitter makes trees. */
@@ -39,7 +40,8 @@ struct verifier {
 	const struct sock_filter *insns;
 	size_t n;
 	struct box *stack;
-	size_t depth;
+	size_t depth, size;
+	struct verify_scratch scratch;
 	uint32_t steps;
 	uint32_t max_steps; /* for a list of rules */
 	/* Where the last search in an architecture's entries ended: the next is often near. */
@@ -178,8 +180,9 @@ static int check_rules(struct verifier *v, const struct cell *cell, uint32_t nr,
 
 	if (v->proven == cell->rules && v->proven_pc == pc && v->proven_arch == (int)cell->arch)
 		return 0;
-	r = seccomp_verify_args(v->arena, v->program, pc, cell->rules, v->policy->default_action,
-				cell->arch, v->max_steps, &wrong_pc, &what);
+	r = seccomp_verify_args(v->arena, &v->scratch, v->program, pc, cell->rules,
+				v->policy->default_action, cell->arch, v->max_steps, &wrong_pc,
+				&what);
 	if (r == -EINVAL) {
 		(void)wrong(v, what, wrong_pc);
 		return err_wrap(v->e, "%s, system call %u", seccomp_arch_info(cell->arch)->name,
@@ -244,6 +247,23 @@ static int check_box(struct verifier *v, const struct box *box, bool returns)
 		if (!returns || got != p->bad_arch_action)
 			return differs(v, box->arch.first, box->nr.first, p->bad_arch_action, got);
 	}
+	return 0;
+}
+
+/* Room for what a comparison leaves: at most three boxes. */
+static int reserve(struct verifier *v)
+{
+	struct box *stack;
+
+	if (v->depth + 3 <= v->size)
+		return 0;
+	stack = arena_newn(v->arena, struct box, v->size ? 2 * v->size : 32);
+	if (!stack)
+		return err_sys(v->e, ERR_INTERNAL, -ENOMEM, "verify the seccomp filter");
+	if (v->depth)
+		memcpy(stack, v->stack, v->depth * sizeof(*stack));
+	v->stack = stack;
+	v->size = v->size ? 2 * v->size : 32;
 	return 0;
 }
 
@@ -348,15 +368,16 @@ int seccomp_verify(struct arena *a, const struct seccomp_policy *policy,
 
 	if (program->n == 0 || program->n > BPF_MAXINSNS)
 		return wrong(&v, "is not there, or one too many", (uint32_t)program->n);
-	/* A comparison takes one box and leaves at most three, and no path has one twice. */
-	v.stack = arena_newn(a, struct box, 2 * program->n + 3);
-	if (!v.stack)
-		return err_sys(e, ERR_INTERNAL, -ENOMEM, "verify the seccomp filter");
+	r = reserve(&v);
+	if (r < 0)
+		return r;
 	v.stack[v.depth++] = (struct box){{0, UINT32_MAX}, {0, UINT32_MAX}, 0, HOLDS_NOTHING};
 	while (v.depth && r == 0) {
 		struct box box = v.stack[--v.depth];
 
-		r = follow(&v, box);
+		r = reserve(&v);
+		if (r == 0)
+			r = follow(&v, box);
 	}
 	return r;
 }

@@ -1,0 +1,264 @@
+"""Building: known digests, what must not matter, what must, and the object store."""
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+import randomtree
+
+ROOT = "/ 0 40755 2 0 0 0 0.0 - - -\n"
+FIVES = "5a" * 32
+SIMPLE = ROOT + f"""\
+/blkdev 0 60000 1 0 0 123 0.0 - - -
+/chrdev 0 20000 1 0 0 123 0.0 - - -
+/fifo 0 10000 1 0 0 0 0.0 - - -
+/regular-external 1234 100000 1 0 0 0 0.0 5a/{FIVES[2:]} - {FIVES}
+/regular-inline 4 100000 1 0 0 0 0.0 - hihi -
+/socket 0 140000 1 0 0 0 0.0 - - -
+/symlink 7 120000 1 0 0 0 0.0 /target - -
+"""
+PINS = {
+    ("empty", 0): "8f589e8f57ecb88823736b0d857ddca1e1068a23e264fad164b28f7038eb3682",
+    ("empty", 1): "14a26c957c84f6eb774b91205476adc13196c7c33b9dd97d08d43725ecb90b63",
+    ("empty", 2): "086b702a519b57d6ef5aea6f8b3f2be24355cd1fb835cd80fb4e3d388b24d5a5",
+    ("simple", 0): "9f3f5620ee0c54708516467d0d58741e7963047c7106b245d94c298259d0fa01",
+    ("simple", 1): "ad6db6427568a1e4fdc772cbab7b6063f5eb4b33cb62982a740ba9213e5962b5",
+    ("simple", 2): "a8fcd41f8b313bede69f462f2af0a38d64b99a6333f5df884ea9ab4037fac722",
+}
+# sha256 of the image, by the name of composefs's test dump; the format is 0, or 1 where it has to be.
+VECTORS = {
+    "bigfile": "475838479da68b086445eca1f12dd30fc4513f3f88c66b40b58fd70f7495ea27",
+    "bigfile-xattr": "5bdb37d78dcf03b4ab1adc9a2d5212d3d95213b41628939f5fe3769f93d927cc",
+    "config": "f93737bda1b19d79c8fe2828615b9dd24e4ec5d97410a1ce6e3716b1a778f00f",
+    "config-with-hard-link": "d67e775ced030711b36d70d315ddf7150214312fd18b9345f98a5572035a2076",
+    "cs9-x86_64-minimal": "a168966c314b0b27c8e25270e6f20838a4736a888e5de97993d15d046c797ba3",
+    "cs9-x86_64-developer": "8c61b21852d6abfdd3a7a3da71a5ccb56fae2ad099bebe7d564fcaa842cb9532",
+    "honggfuzz-bigfile-with-acl": "49fcb98c1d331c3f4b414d99d17aac0a6a7e1f8fe7de0d33bbe53064fa55e88b",
+    "honggfuzz-chardev-nonzero-size": "3e7ca8195f29cfd0583ed761c8eead21892ef0ec61d1402aa7f7d84ef8316947",
+    "honggfuzz-long-symlink": "7939aa24a6499de3796792d8ad220138453803ab5f20c96a8c815bf212d44ff7",
+    "honggfuzz-longlink-unterminated": "83857db405498de347043d0e00b9f094c30670ed577e0ef8f6150cf99345abbb",
+    "longlink": "6747c908f88fc6c18626027f204159f3c2a6225b45e4de2f2d5ebf969bf5f24a",
+    "no-newline": "99f02c3c63d0c4c14be6f63e87250adafc0e173a12354f50d9ba7cd320deeca7",
+    "special": "d344782ff962ab7d1c5533755c19c5bf3c3485f55bfaf228fc89524c7e2ba61e",
+}
+SPECIAL_V1 = "2b1dfb9ffe6938cb3134c339059572e38cbd8cc515d54758fdff55cad5a37427"
+SPECIAL_VERITY = ["6fae72a66167ef8d5830fa15647263ef1b535681aa91fdf195fa3d6f5e3ae15e",
+                  "1d268f8bc7609b4f8f8467e98565f45300f9e192c0e6ef2d05820d3ea41d4515"]
+
+
+def write(path, text):
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("name, version", sorted(PINS))
+def test_pins(image, tmp_path, name, version):
+    dump = write(tmp_path / "dump", ROOT if name == "empty" else SIMPLE)
+    assert image("build", "--dump", "--format", version, dump).strip() == PINS[name, version]
+    built = json.loads(image("build", "-d", "--json", "--format", version, dump, tmp_path / "image"))
+    assert built["digest"] == PINS[name, version]
+    assert built["format"] == version and built["size"] == os.path.getsize(tmp_path / "image")
+
+
+@pytest.mark.parametrize("name", sorted(VECTORS))
+def test_vectors(alias, assets, tmp_path, name):
+    path = assets / f"{name}.dump"
+    dump = path.read_bytes() if path.exists() else subprocess.run(
+        ["gzip", "-dc", assets / f"{name}.dump.gz"], check=True, capture_output=True).stdout
+    (tmp_path / "dump").write_bytes(dump)
+    version = 0 if name in ("no-newline", "special") else 1
+    limits = ["--max-version=0"] if version == 0 else []
+    sums = []
+    for more in (limits, ["--min-version=0", "--max-version=1"], ["--min-version=1", "--max-version=1"]):
+        alias("mkcomposefs")("--from-file", *more, tmp_path / "dump", tmp_path / "image")
+        sums.append(hashlib.sha256((tmp_path / "image").read_bytes()).hexdigest())
+    assert VECTORS[name] in sums
+    if name == "special":
+        assert sums[2] == SPECIAL_V1
+        for limit, want in zip(("0", "1"), SPECIAL_VERITY):
+            printed = alias("mkcomposefs")("--from-file", f"--min-version={limit}", f"--max-version={limit}",
+                                           "--print-digest-only", tmp_path / "dump")
+            assert printed.strip() == want
+
+
+def test_should_fail(alias, assets, tmp_path):
+    dumps = sorted(assets.glob("should-fail-*.dump"))
+    assert len(dumps) >= 13
+    for dump in dumps:
+        alias("mkcomposefs")("--from-file", dump, tmp_path / "image", error="line ")
+        assert not list(tmp_path.glob("image*"))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_order_does_not_matter(image, tmp_path, seed):
+    """Lines after their directory's, attributes in any order: the same image."""
+    lines = randomtree.dump(seed, 40).decode().splitlines()
+    dump = write(tmp_path / "dump", "\n".join(lines) + "\n")
+    want = image("build", "-d", dump)
+    r = random.Random(seed)
+    for _ in range(3):
+        rest = lines[1:]
+        r.shuffle(rest)
+        rest.sort(key=lambda line: line.split(" ")[0].count("/"))
+        mixed = []
+        for line in [lines[0], *rest]:
+            fields = line.split(" ")
+            xattrs = fields[11:]
+            r.shuffle(xattrs)
+            mixed.append(" ".join(fields[:11] + xattrs))
+        write(tmp_path / "mixed", "\n".join(mixed))
+        assert image("build", "-d", tmp_path / "mixed") == want
+
+
+def make_source(path, count=200):
+    r = random.Random(3)
+    path.mkdir()
+    for i in range(count):
+        directory = path / f"d{i % 9}"
+        directory.mkdir(exist_ok=True)
+        (directory / f"f{i}").write_bytes(r.randbytes(r.choice([0, 1, 64, 65, 4096, 5000, 100000])))
+    (path / "link").symlink_to("target")
+    os.mkfifo(path / "fifo")
+    return path
+
+
+def test_directory(image, tmp_path):
+    source = make_source(tmp_path / "source")
+    want = image("build", source)
+    for threads in (1, 2, 7):
+        assert image("build", "-j", threads, source) == want
+    image("build", source, tmp_path / "image")
+    assert image("diff", source, tmp_path / "image") == ""
+    image("check", tmp_path / "image")
+    os.utime(source / "fifo", (1, 1))
+    assert "M /fifo: mtime" in image("diff", source, tmp_path / "image", status=1)
+    assert image("diff", "--no-mtime", source, tmp_path / "image") == ""
+    (source / "new").write_text("x")
+    (source / "link").unlink()
+    told = json.loads(image("diff", "--json", "--no-mtime", tmp_path / "image", source, status=1))
+    assert [(d["change"], d["path"]) for d in told] == [("removed", "/link"), ("added", "/new")]
+    image("diff", tmp_path / "nowhere", source, error="no such file", status=2)
+
+
+def test_same_as_peer(alias, peer, tmp_path):
+    source = make_source(tmp_path / "source")
+    for more in ([], ["--use-epoch"], ["--skip-xattrs"], ["--min-version=1"], ["--max-version=0"]):
+        alias("mkcomposefs")(*more, "--digest-store", tmp_path / "a", source, tmp_path / "a.image")
+        peer(*more, "--digest-store", tmp_path / "b", source, tmp_path / "b.image")
+        assert (tmp_path / "a.image").read_bytes() == (tmp_path / "b.image").read_bytes()
+
+    def listing(store):
+        return {p.relative_to(store): (p.stat().st_mode, p.read_bytes()) for p in store.rglob("*") if p.is_file()}
+    assert listing(tmp_path / "a") == listing(tmp_path / "b")
+
+
+def test_hardlinks(image, tmp_path):
+    source = tmp_path / "source"
+    (source / "z").mkdir(parents=True)
+    (source / "b").write_text("x" * 100)
+    os.link(source / "b", source / "a")
+    os.link(source / "b", source / "z" / "c")
+    image("build", "--hardlinks", "--epoch", source, tmp_path / "image")
+    lines = image("dump", tmp_path / "image").splitlines()
+    assert lines[1].startswith("/a 100 100") and " 3 " in lines[1]
+    assert [line.split()[8] for line in lines if " @" in line] == ["/a", "/a"]
+    image("check", tmp_path / "image")
+
+
+def test_store(image, tmp_path):
+    source = make_source(tmp_path / "source")
+    image("build", "-o", tmp_path / "store", source, tmp_path / "image")
+    objects = [p for p in (tmp_path / "store").rglob("*") if p.is_file()]
+    info = json.loads(image("info", "--json", "-o", tmp_path / "store", tmp_path / "image"))[0]
+    assert info["objects"] == len(objects) and info["objects_missing"] == 0
+    assert all(p.stat().st_mode & 0o7777 == 0o644 for p in objects)
+    image("check", "-o", tmp_path / "store", tmp_path / "image")
+    # A second time nothing is written anew; what is damaged or gone comes back.
+    before = {p: p.stat().st_ino for p in objects}
+    objects[0].unlink()
+    objects[1].write_bytes(objects[1].read_bytes()[:-1])
+    image("build", "-o", tmp_path / "store", source, tmp_path / "image")
+    image("check", "-o", tmp_path / "store", tmp_path / "image")
+    assert all(p.stat().st_ino == before[p] for p in objects[2:])
+    # What is wrong is named.
+    objects[2].write_bytes(b"?" * objects[2].stat().st_size)
+    objects[3].unlink()
+    said = image("check", "-o", tmp_path / "store", tmp_path / "image", status=1)
+    name = [str(p.relative_to(tmp_path / "store")) for p in objects]
+    assert f"{name[2]}: wrong content" in said and f"{name[3]}: missing" in said
+    told = json.loads(image("check", "--json", "-o", tmp_path / "store", tmp_path / "image", status=1))
+    assert told["objects_wrong"] == 2 and not told["ok"]
+    assert image("info", "--missing", "-o", tmp_path / "store", tmp_path / "image").split() == [name[3]]
+
+
+def test_killed_while_writing(image, tmp_path):
+    """Whatever has a name in the store is whole, at whatever moment the writer dies."""
+    source = make_source(tmp_path / "source", 600)
+    image("build", source, tmp_path / "want")
+    kills = 0
+    for delay in range(40):
+        store = tmp_path / f"store{delay}"
+        job = subprocess.Popen([image.path, "build", "-o", store, source, tmp_path / "image"])
+        time.sleep(delay * 0.002)
+        job.send_signal(signal.SIGKILL)
+        kills += job.wait() != 0
+        if not store.exists():
+            continue
+        assert not (tmp_path / "image").exists() or job.returncode == 0
+        # Objects may be missing; none may be wrong.
+        checked = subprocess.run([image.path, "check", "-o", store, tmp_path / "want"], capture_output=True,
+                                 text=True)
+        assert "wrong content" not in checked.stdout and "wrong size" not in checked.stdout
+        assert "objects " in checked.stdout
+        if job.returncode == 0:
+            (tmp_path / "image").unlink()
+    assert kills > 0
+
+
+def test_two_writers(image, tmp_path):
+    source = make_source(tmp_path / "source")
+    jobs = [subprocess.Popen([image.path, "build", "-o", tmp_path / "store", source, tmp_path / f"image{i}"])
+            for i in range(4)]
+    assert [job.wait() for job in jobs] == [0] * 4
+    image("check", "-o", tmp_path / "store", tmp_path / "image0")
+    assert not list((tmp_path / "store").glob(".tmp*"))
+
+
+def test_image_appears_whole(image, tmp_path):
+    dump = write(tmp_path / "dump", ROOT + "/a bad line\n")
+    target = write(tmp_path / "image", "old")
+    image("build", "-d", dump, target, error="line 2: ")
+    assert target.read_text() == "old" and len(list(tmp_path.iterdir())) == 2
+    image("build", "-d", write(tmp_path / "dump", ROOT), target)
+    assert target.read_bytes()[:4] == b"\x9ab\x78\xd0"
+    assert target.stat().st_mode & 0o777 == 0o666 & ~os.umask(os.umask(0o22)) & 0o644
+    out = image("build", "-d", dump, "-", text=False)
+    assert out == target.read_bytes()
+
+
+def test_usage(image, tmp_path):
+    for arguments, words in [
+        (["build"], "expected SOURCE"),
+        (["build", "a", "b", "c"], "expected SOURCE"),
+        (["build", "--format", "3", "a"], "bad option or value"),
+        (["build", "--hash", "md5", "a"], "bad option or value"),
+        (["build", "--nothing", "a"], "bad option or value: '--nothing'"),
+        (["build", "-d", "-o", "x", "a"], "no files"),
+        (["build", "--seal", "a"], "--seal needs"),
+        (["build", tmp_path / "nowhere"], "no such file or directory"),
+        (["info"], "expected an IMAGE"),
+        (["mount", "a", "b"], "--objects is missing"),
+        (["nothing"], "unknown command 'nothing'"),
+        (["check", "--digest", "xyz", "a"], "bad option or value"),
+    ]:
+        image(*arguments, error=words)
+    message = json.loads(subprocess.run([image.path, "info", "--log-format", "json", tmp_path / "x"],
+                                        capture_output=True, text=True).stderr)
+    assert message["level"] == "error" and "no such file" in message["msg"] and message["code"]
+    for command in ["build", "info", "dump", "diff", "check", "mount", "umount"]:
+        assert command in image("--help")
+        assert image(command, "--help").startswith(f"Usage: coracle image {command} ")
