@@ -560,6 +560,7 @@ void launch_close(struct launch *l)
 	l->bridge_fd = fd_close(l->bridge_fd);
 	l->console_fd = fd_close(l->console_fd);
 	l->net_fd = fd_close(l->net_fd);
+	l->notify_fd = fd_close(l->notify_fd);
 	if (l->page)
 		(void)sys_munmap((void *)(uintptr_t)l->page, PLAN_PAGE_SIZE);
 	l->page = NULL;
