@@ -371,6 +371,11 @@ static inline ssize_t sys_sendfile(int to, int from, int64_t *off, size_t n)
 	return SYS4(sendfile, to, from, off, n);
 }
 
+static inline int sys_setxattr(const char *path, const char *name, const void *value, size_t size)
+{
+	return (int)SYS5(setxattr, path, name, value, size, 0);
+}
+
 static inline ssize_t sys_flistxattr(int fd, char *names, size_t size)
 {
 	return SYS3(flistxattr, fd, names, size);

@@ -11,8 +11,6 @@
 #include "base/err.h"
 #include "plan/plan.h"
 
-#define INIT_SLOTS_MAX 1024
-
 struct init {
 	int sync_fd;   /* the host half; closed when it has let us go for good */
 	int report_fd; /* where a failure is reported now: sync_fd, later the start command */
@@ -20,7 +18,7 @@ struct init {
 	volatile struct plan_page *page; /* shared with the host half */
 	uint32_t step;                   /* index of the current step */
 	uint32_t n_slots;
-	int slots[INIT_SLOTS_MAX];
+	int slots[PLAN_SLOTS_MAX];
 	int root_fd;     /* the root filesystem, O_PATH; -EBADF before it is there */
 	int terminal_fd; /* the container's end of its terminal */
 	int empty_fd;    /* the shared empty file system of masked directories, once attached */
@@ -54,6 +52,9 @@ void init_relocate(struct init *i, struct plan_array a);
 /* The kernel drops the death signal, and may make a process dumpable again (fs.suid_dumpable), when
  * credentials change: to be called after every such change. */
 int init_rearm(struct err *e);
+
+/* Open the host's procfs at @path into i->host_proc_fd, proven to be one: before the pivot. */
+int init_open_host_proc(struct init *i, const char *path, struct err *e);
 
 /* --- sync.c ---------------------------------------------------------------------------------- */
 
@@ -92,11 +93,13 @@ int attr_clone(int fd, bool recursive) _must_check_;
 
 /* --- mount.c, mask.c -------------------------------------------------------------------------- */
 
-/* A detached mount of a new, empty file system of type @fstype. Returns a descriptor or -errno. */
-int mount_empty(const char *fstype, bool writable, struct err *e) _must_check_;
+/* A detached mount of a new, empty file system. Returns a descriptor or -errno. */
+int mount_empty(const struct init *i, const struct plan_empty *o, bool writable, struct err *e)
+	_must_check_;
 
-/* Cover the directory @target with the one empty read-only file system, made as @fstype. */
-int mask_directory(struct init *i, const char *fstype, int target, struct err *e) _must_check_;
+/* Cover the directory @target with the one empty read-only file system, made as @empty says. */
+int mask_directory(struct init *i, const struct plan_empty *empty, int target, struct err *e)
+	_must_check_;
 
 /* --- copyup.c --------------------------------------------------------------------------------- */
 

@@ -10,13 +10,15 @@
 #define PROC_ROOT_INO 1 /* fs/proc: PROC_ROOT_INO */
 #define LABEL_MAX     4096
 
-int step_PROCFS(struct init *i, const struct plan_path *o, struct err *e)
+int init_open_host_proc(struct init *i, const char *path, struct err *e)
 {
-	_cleanup_close_ int fd = sys_openat(AT_FDCWD, init_string(i, o->path),
-					    O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	_cleanup_close_ int fd = -EBADF;
 	struct sys_statfs fs;
 	struct stat st;
 
+	if (i->host_proc_fd >= 0)
+		return 0;
+	fd = sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (fd < 0)
 		return err_sys(e, ERR_KERNEL, fd, "open the host's procfs");
 	if (sys_fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC_ || sys_fstat(fd, &st) < 0 ||
@@ -24,6 +26,11 @@ int step_PROCFS(struct init *i, const struct plan_path *o, struct err *e)
 		return err_set(e, ERR_KERNEL, -ENODEV, "the host's procfs is none");
 	i->host_proc_fd = TAKE_FD(fd);
 	return 0;
+}
+
+int step_PROCFS(struct init *i, const struct plan_path *o, struct err *e)
+{
+	return init_open_host_proc(i, init_string(i, o->path), e);
 }
 
 static int write_attribute(const struct init *i, const char *path, const char *value)

@@ -47,7 +47,7 @@ static int mask_file(struct init *i, const struct plan_mask *o, int target, stru
 
 /* The first mount is the original: a detached mount cannot be copied before Linux 6.15, an attached
  * one always. */
-int mask_directory(struct init *i, const char *fstype, int target, struct err *e)
+int mask_directory(struct init *i, const struct plan_empty *empty, int target, struct err *e)
 {
 	_cleanup_close_ int fd = -EBADF;
 	int r;
@@ -58,7 +58,7 @@ int mask_directory(struct init *i, const char *fstype, int target, struct err *e
 			return err_sys(e, ERR_MASK, fd, "copy the empty file system");
 		return attr_attach(fd, target, e);
 	}
-	fd = mount_empty(fstype, false, e);
+	fd = mount_empty(i, empty, false, e);
 	if (fd < 0)
 		return err_wrap(e, "make an empty file system");
 	r = attr_attach(fd, target, e);
@@ -89,7 +89,7 @@ int step_MASK(struct init *i, const struct plan_mask *o, struct err *e)
 	r = sys_fstat(target, &st);
 	if (r < 0)
 		return err_sys(e, ERR_MASK, r, "examine \"%s\"", path);
-	r = S_ISDIR(st.st_mode) ? mask_directory(i, init_string(i, o->fstype), target, e)
+	r = S_ISDIR(st.st_mode) ? mask_directory(i, &o->empty, target, e)
 				: mask_file(i, o, target, e);
 	return r < 0 ? err_wrap(e, "mask \"%s\"", path) : 0;
 }

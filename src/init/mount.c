@@ -8,6 +8,32 @@
 #include "base/sys.h"
 #include "init/init.h"
 
+static int no_label(int r, const char *label, struct err *e)
+{
+	(void)err_sys(e, ERR_MOUNT, r, "set the label \"%s\"", label);
+	return err_hint(e, "the security module must be enabled in the kernel, and know the label");
+}
+
+static int set_label(const struct init *i, int fs_fd, plan_str key, plan_str label, struct err *e)
+{
+	int r = sys_fsconfig(fs_fd, FSCONFIG_SET_STRING, init_string(i, key), init_string(i, label),
+			     0);
+
+	return r < 0 ? no_label(r, init_string(i, label), e) : 0;
+}
+
+/* Of a file system that takes none as an option. */
+static int label_root(const struct init *i, int fd, const struct plan_mount *o, struct err *e)
+{
+	const char *label = init_string(i, o->label);
+	char path[ATTR_NAME_SIZE];
+	int r;
+
+	attr_name(i, fd, path);
+	r = sys_setxattr(path, init_string(i, o->label_key), label, strlen(label));
+	return r < 0 ? no_label(r, label, e) : 0;
+}
+
 /* A detached mount of a new file system. Returns a descriptor or -errno. */
 static int mount_new(const struct init *i, const struct plan_mount *o, uint64_t attr, struct err *e)
 {
@@ -21,17 +47,21 @@ static int mount_new(const struct init *i, const struct plan_mount *o, uint64_t 
 		r = fscontext_set(fs_fd, init_string(i, options[n].key),
 				  options[n].value != 0 ? init_string(i, options[n].value) : NULL,
 				  e);
+	if (r == 0 && o->label != 0 && !(o->flags & PLAN_MOUNT_LABEL_ROOT))
+		r = set_label(i, fs_fd, o->label_key, o->label, e);
 	return r < 0 ? r : fscontext_mount(fs_fd, attr, e);
 }
 
-int mount_empty(const char *fstype, bool writable, struct err *e)
+int mount_empty(const struct init *i, const struct plan_empty *o, bool writable, struct err *e)
 {
 	const uint64_t attr = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-	_cleanup_close_ int fs_fd = fscontext_open(fstype, e);
+	_cleanup_close_ int fs_fd = fscontext_open(init_string(i, o->fstype), e);
 	int r = fs_fd < 0 ? fs_fd : 0;
 
 	if (r == 0 && !writable)
 		r = fscontext_set(fs_fd, "ro", NULL, e);
+	if (r == 0 && o->label != 0)
+		r = set_label(i, fs_fd, o->label_key, o->label, e);
 	return r < 0 ? r : fscontext_mount(fs_fd, attr | (writable ? 0 : MOUNT_ATTR_RDONLY), e);
 }
 
@@ -42,7 +72,8 @@ static int mount_old(const struct init *i, const struct plan_mount *o, struct er
 	const char *place = init_string(i, o->place);
 	const char *source = o->source != 0 ? init_string(i, o->source) : NULL;
 	const char *data = o->data != 0 ? init_string(i, o->data) : NULL;
-	_cleanup_close_ int place_fd = mount_empty(place, true, e), fd = -EBADF;
+	const struct plan_empty empty = {.fstype = o->place};
+	_cleanup_close_ int place_fd = mount_empty(i, &empty, true, e), fd = -EBADF;
 	char name[ATTR_NAME_SIZE], path[2 * ATTR_NAME_SIZE];
 	int r;
 
@@ -130,7 +161,7 @@ static int bind_instead(struct init *i, const struct plan_mount *o, struct err *
 	if (r < 0 || o->hide == 0)
 		return r;
 	hidden = path_open_in_root(i->root_fd, init_string(i, o->hide), O_PATH | O_DIRECTORY, 0);
-	return hidden < 0 ? 0 : mask_directory(i, init_string(i, o->hide_fstype), hidden, e);
+	return hidden < 0 ? 0 : mask_directory(i, &o->empty, hidden, e);
 }
 
 int step_MOUNT(struct init *i, const struct plan_mount *o, struct err *e)
@@ -152,6 +183,11 @@ int step_MOUNT(struct init *i, const struct plan_mount *o, struct err *e)
 		return target;
 	if (o->flags & PLAN_MOUNT_COPY_UP) {
 		r = copyup(i, target, fd, o->flags, e);
+		if (r < 0)
+			return r;
+	}
+	if (o->flags & PLAN_MOUNT_LABEL_ROOT) {
+		r = label_root(i, fd, o, e);
 		if (r < 0)
 			return r;
 	}

@@ -60,7 +60,7 @@ int step_PIVOT(struct init *i, const struct plan_none *o, struct err *e)
 	return r < 0 ? err_sys(e, ERR_ROOTFS, r, "detach the host's root") : 0;
 }
 
-static int hide(struct init *i, const char *path, const char *fstype, struct err *e)
+static int hide(struct init *i, const char *path, const struct plan_empty *empty, struct err *e)
 {
 	_cleanup_close_ int target = -EBADF;
 	/* With MNT_DETACH all that is mounted below it goes too. */
@@ -72,7 +72,7 @@ static int hide(struct init *i, const char *path, const char *fstype, struct err
 	target = sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	if (target < 0)
 		return err_sys(e, ERR_ROOTFS, r, "hide the host's \"%s\"", path);
-	return mask_directory(i, fstype, target, e);
+	return mask_directory(i, empty, target, e);
 }
 
 /* The root of an initramfs cannot be pivoted away. Our root filesystem lies on "/" already, where
@@ -83,7 +83,7 @@ int step_CHROOT(struct init *i, const struct plan_chroot *o, struct err *e)
 	int r = sys_fchdir(i->root_fd);
 
 	for (uint32_t n = 0; n < o->hide.n && r == 0; n++) {
-		r = hide(i, init_string(i, paths[n]), init_string(i, o->fstype), e);
+		r = hide(i, init_string(i, paths[n]), &o->empty, e);
 		if (r < 0)
 			return r;
 	}

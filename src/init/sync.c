@@ -66,7 +66,7 @@ int sync_receive_setup(struct init *i, struct err *e)
 	struct plan_message m;
 	int n = receive(i->sync_fd, &m, fds), r;
 
-	if (n < 1 || m.type != PLAN_MSG_SETUP || m.n_fds > INIT_SLOTS_MAX)
+	if (n < 1 || m.type != PLAN_MSG_SETUP || m.n_fds > PLAN_SLOTS_MAX)
 		return err_set(e, ERR_INTERNAL, -EBADMSG, "the set-up message is damaged");
 	r = map_plan(i, fds[0], (size_t)m.value, e);
 	(void)sys_close(fds[0]);

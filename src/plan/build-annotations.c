@@ -6,12 +6,11 @@
 #include "base/str.h"
 #include "plan/build.h"
 
-/* Taken up elsewhere: by build-hooks.c and container/hooks.c, below, by container/create.c. */
+/* Taken up elsewhere: by build-hooks.c and container/hooks.c, below, by container/create.c, by
+ * build-mount.c. */
 static const char *const honoured[] = {
-	"run.oci.hooks.stdout",
-	"run.oci.hooks.stderr",
-	"run.oci.keep_original_groups",
-	"run.oci.pidfd_receiver",
+	"run.oci.hooks.stdout",   "run.oci.hooks.stderr",       "run.oci.keep_original_groups",
+	"run.oci.pidfd_receiver", "run.oci.mount_context_type",
 };
 
 static const char *const prefixes[] = {

@@ -106,8 +106,14 @@ static plan_slot device_slot(struct builder *b, const struct node *node)
 		     host_id(b->new_user_ns ? &b->plan->idmap.gid : &l->gid_mappings, node->gid,
 			     &s.device.gid);
 
-	if (node->origin[0] != '\0' && known && (b->facts->capabilities & (1ULL << CAP_MKNOD)))
-		s.kind = SLOT_DEVICE;
+	if (node->origin[0] != '\0' && (b->facts->capabilities & (1ULL << CAP_MKNOD))) {
+		if (known)
+			s.kind = SLOT_DEVICE;
+		else if (b->new_user_ns)
+			plan_warn(b, node->origin,
+				  "owner %u:%u is not mapped: the host's \"%s\" is bound as it is",
+				  node->uid, node->gid, node->path);
+	}
 	return plan_add_slot(b, s);
 }
 

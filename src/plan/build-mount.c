@@ -146,7 +146,7 @@ static int resolve(struct builder *b, size_t n, struct resolved *m)
 		.bind = str_eq(mount->type, "bind"),
 		.flags = is_root(mount->destination) ? PLAN_MOUNT_ROOT : 0,
 		.has_idmap = mount->uid_mappings.n > 0,
-		.words = arena_newn(b->arena, const char *, mount->options.n + 2),
+		.words = arena_newn(b->arena, const char *, mount->options.n + 3),
 	};
 	if (!m->words)
 		return err_set(b->e, ERR_INTERNAL, -ENOMEM, "out of memory");
@@ -175,9 +175,13 @@ static int resolve(struct builder *b, size_t n, struct resolved *m)
 
 /* What the host half opens is a peer of the host's mount: what the container mounts on it would
  * appear on the host. What init opens is a copy of a slave already. */
-static uint64_t slot_propagation(uint64_t wanted)
+static uint64_t slot_propagation(const struct builder *b, uint64_t wanted)
 {
-	if (wanted == 0 || wanted == MS_SLAVE)
+	uint64_t root = propagation_flags(b->spec->linux_.rootfs_propagation);
+
+	if (wanted == 0)
+		return MS_REC | ((root & MS_PRIVATE) ? MS_PRIVATE : MS_SLAVE);
+	if (wanted == MS_SLAVE)
 		return MS_REC | MS_SLAVE;
 	return !(wanted & MS_REC) || (wanted & MS_SHARED) ? wanted | MS_SLAVE : wanted;
 }
@@ -188,7 +192,7 @@ static void add_bind(struct builder *b, const struct resolved *m, const char *so
 	struct plan_mount_attr attr = m->attr;
 
 	if (slot != PLAN_NO_SLOT && !m->peer)
-		attr.propagation = slot_propagation(attr.propagation);
+		attr.propagation = slot_propagation(b, attr.propagation);
 	plan_add_BIND(&b->block, m->origin,
 		      (struct plan_bind){
 			      .slot = slot,
@@ -281,7 +285,7 @@ static bool needs_old_call(const struct resolved *m, const char *source)
 }
 
 /* All options for mount(2): flags of the instance are not among its data. */
-static int old_data(struct builder *b, const struct resolved *m, plan_str *ret)
+static int old_data(struct builder *b, const struct resolved *m, bool labelled, plan_str *ret)
 {
 	char *data = arena_alloc(b->arena, DATA_MAX + 1);
 	size_t len = 0;
@@ -295,6 +299,10 @@ static int old_data(struct builder *b, const struct resolved *m, plan_str *ret)
 			len += str_format(data + len, DATA_MAX + 1 - len, "%s%s",
 					  len > 0 ? "," : "", m->words[n]);
 	}
+	/* In quotes: a label has commas. */
+	if (labelled && len <= DATA_MAX)
+		len += str_format(data + len, DATA_MAX + 1 - len, "%s%s=\"%s\"", len > 0 ? "," : "",
+				  b->label_option, b->spec->linux_.mount_label);
 	if (len > DATA_MAX) {
 		(void)err_set(b->e, ERR_CONFIG_INVALID, -E2BIG,
 			      "all options together are longer than %u characters", DATA_MAX);
@@ -303,6 +311,59 @@ static int old_data(struct builder *b, const struct resolved *m, plan_str *ret)
 	*ret = block_string(&b->block, data);
 	return 0;
 }
+
+/* --- linux.mountLabel ------------------------------------------------------------------------- */
+
+/* The option by which file systems take it: context, or what an annotation of crun says. */
+static int read_label(struct builder *b)
+{
+	static const char key[] = "run.oci.mount_context_type";
+	static const char *const types[] = {"context", "fscontext", "defcontext", "rootcontext"};
+	const char *label = b->spec->linux_.mount_label, *type = spec_annotation(b->spec, key);
+
+	b->label_option = type ? NULL : types[0];
+	for (size_t n = 0; n < ARRAY_SIZE(types) && type; n++)
+		if (str_eq(type, types[n]))
+			b->label_option = types[n];
+	if (!b->label_option) {
+		(void)err_set(b->e, ERR_CONFIG_INVALID, -EINVAL,
+			      "expected context, fscontext, defcontext or rootcontext, got \"%s\"",
+			      type);
+		return err_where(b->e, "annotations[\"%s\"]", key);
+	}
+	if (label[0] != '\0') {
+		b->label_key = block_string(&b->block, b->label_option);
+		b->label = block_string(&b->block, label);
+	}
+	return 0;
+}
+
+/* The kernel's own file systems are labelled by its policy; what the configuration labels itself is
+ * left alone. */
+static bool takes_label(const struct builder *b, const struct resolved *m, const char *fstype)
+{
+	static const char *const none[] = {"proc", "sysfs", "cgroup", "cgroup2"};
+
+	for (size_t n = 0; n < ARRAY_SIZE(none); n++)
+		if (str_eq(fstype, none[n]))
+			return false;
+	for (uint32_t n = 0; n < m->n_words; n++)
+		if (strstr(m->words[n], "context="))
+			return false;
+	return b->label != 0;
+}
+
+static struct plan_empty empty(struct builder *b)
+{
+	return (struct plan_empty){
+		.fstype = block_string(&b->block, "tmpfs"),
+		.label_key = b->label_key,
+		.label = b->label,
+	};
+}
+
+/* --- new instances, continued ------------------------------------------------------------------
+ */
 
 static int add_mount(struct builder *b, struct resolved *m, const char *fstype, const char *source,
 		     const char *target, struct plan_mount o)
@@ -315,10 +376,17 @@ static int add_mount(struct builder *b, struct resolved *m, const char *fstype, 
 	o.target = block_string(k, target);
 	o.flags |= m->flags;
 	o.attr = m->attr;
+	if (takes_label(b, m, fstype)) {
+		bool by_option = !str_eq(fstype, "mqueue");
+
+		o.label_key = by_option ? b->label_key : block_string(k, "security.selinux");
+		o.label = b->label;
+		o.flags |= by_option ? 0 : PLAN_MOUNT_LABEL_ROOT;
+	}
 	if (needs_old_call(m, source)) {
 		o.ms_flags = m->ms | m->old_ms;
 		o.place = block_string(k, "tmpfs");
-		r = old_data(b, m, &o.data);
+		r = old_data(b, m, o.label != 0 && !(o.flags & PLAN_MOUNT_LABEL_ROOT), &o.data);
 	} else {
 		o.options = options_array(b, m);
 	}
@@ -388,7 +456,7 @@ static struct plan_mount sysfs_instead(struct builder *b, const struct resolved 
 	o.instead = block_string(&b->block, "/sys");
 	if (!is_mounted(b, cgroups)) {
 		o.hide = block_string(&b->block, cgroups);
-		o.hide_fstype = block_string(&b->block, "tmpfs");
+		o.empty = empty(b);
 	}
 	return o;
 }
@@ -411,6 +479,14 @@ static int plan_mapped_instance(struct builder *b, struct resolved *m)
 				 m->flags & PLAN_MOUNT_COPY_UP ? "tmpcopyup" : "mount(2)");
 	if (m->super_ro)
 		add_word(m, "ro");
+	if (takes_label(b, m, type)) {
+		char *word = arena_format(b->arena, "%s=%s", b->label_option,
+					  b->spec->linux_.mount_label);
+
+		if (!word)
+			return err_set(b->e, ERR_INTERNAL, -ENOMEM, "out of memory");
+		add_word(m, word);
+	}
 	r = plan_mount_idmap(b, m->mount, m->idmap, m->origin, &userns);
 	if (r < 0)
 		return r;
@@ -535,10 +611,12 @@ static bool is_cgroup(const char *type)
 
 int plan_mounts(struct builder *b)
 {
-	for (size_t n = 0; n < b->spec->n_mounts; n++) {
-		struct resolved m;
-		int r = resolve(b, n, &m);
+	int r = read_label(b);
 
+	for (size_t n = 0; n < b->spec->n_mounts && r == 0; n++) {
+		struct resolved m;
+
+		r = resolve(b, n, &m);
 		if (r < 0)
 			return r;
 		if (m.bind)
@@ -547,10 +625,8 @@ int plan_mounts(struct builder *b)
 			r = plan_cgroup_mount(b, &m);
 		else
 			r = plan_instance(b, &m);
-		if (r < 0)
-			return r;
 	}
-	return 0;
+	return r;
 }
 
 /* --- root filesystem and what is done after the mounts -----------------------------------------
@@ -586,6 +662,13 @@ int plan_rootfs(struct builder *b)
 	return 0;
 }
 
+/* What is private was made so before the mounts; what the configuration makes otherwise by a
+ * mount's own option stays. */
+static uint64_t root_propagation(uint64_t ms)
+{
+	return (ms & MS_PRIVATE) ? MS_PRIVATE : ms;
+}
+
 static void plan_root(struct builder *b)
 {
 	struct block *k = &b->block;
@@ -597,7 +680,7 @@ static void plan_root(struct builder *b)
 			k, "root.path",
 			(struct plan_chroot){
 				.hide = block_array(k, hide, ARRAY_SIZE(hide), sizeof(hide[0])),
-				.fstype = block_string(k, "tmpfs"),
+				.empty = empty(b),
 			});
 		return;
 	}
@@ -610,7 +693,8 @@ int plan_masks(struct builder *b)
 {
 	const struct spec_linux *l = &b->spec->linux_;
 	struct block *k = &b->block;
-	plan_str null = block_string(k, "dev/null"), fstype = block_string(k, "tmpfs");
+	plan_str null = block_string(k, "dev/null");
+	struct plan_empty hidden = empty(b);
 	uint64_t ms = propagation_flags(l->rootfs_propagation);
 
 	for (size_t n = 0; n < l->readonly_paths.n; n++)
@@ -621,7 +705,7 @@ int plan_masks(struct builder *b)
 			      (struct plan_mask){
 				      .path = block_string(k, l->masked_paths.items[n]),
 				      .null = null,
-				      .fstype = fstype,
+				      .empty = hidden,
 			      });
 	if (b->spec->root_readonly)
 		plan_add_SET_READONLY(k, "root.readonly", (struct plan_path){block_string(k, "/")});
@@ -630,7 +714,7 @@ int plan_masks(struct builder *b)
 		plan_add_ROOT_PROPAGATION(k, "linux.rootfsPropagation",
 					  (struct plan_propagation){
 						  .path = block_string(k, "/"),
-						  .ms_flags = ms,
+						  .ms_flags = root_propagation(ms),
 					  });
 	return 0;
 }

@@ -214,6 +214,7 @@ static void add_sysctls(struct builder *b)
 		plan_add_SYSCTL(&b->block, plan_origin(b, "linux.sysctl[\"%s\"]", m->items[n].key),
 				(struct plan_sysctl){
 					.fstype = block_string(&b->block, "proc"),
+					.instead = block_string(&b->block, "/proc"),
 					.path = block_string(&b->block, path),
 					.value = block_string(&b->block, m->items[n].value),
 				});

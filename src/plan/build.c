@@ -77,9 +77,7 @@ static int refuse_linux(struct builder *b)
 
 	if (l->has_seccomp)
 		return plan_unsupported(b, "linux.seccomp");
-	if (l->has_intel_rdt)
-		return plan_unsupported(b, "linux.intelRdt");
-	return l->mount_label[0] != '\0' ? plan_unsupported(b, "linux.mountLabel") : 0;
+	return l->has_intel_rdt ? plan_unsupported(b, "linux.intelRdt") : 0;
 }
 
 static int refuse(struct builder *b)
@@ -112,6 +110,12 @@ static void builder_init(struct builder *b, struct arena *a, const struct spec *
 
 static int finish(struct builder *b, struct plan_array argv, struct plan_array envp)
 {
+	if (b->plan->n_slots > PLAN_SLOTS_MAX)
+		return err_set(
+			b->e, ERR_CONFIG_INVALID, -E2BIG,
+			"%zu mounts, devices and namespaces have to be opened outside, and %u "
+			"are the most",
+			b->plan->n_slots, PLAN_SLOTS_MAX);
 	b->plan->terminal = b->process->terminal;
 	b->plan->has_oom_score_adj = b->process->has_oom_score_adj;
 	b->plan->oom_score_adj = b->process->oom_score_adj;

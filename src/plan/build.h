@@ -164,6 +164,9 @@ struct builder {
 	/* Ids with which files are made while setting up, and whether setgroups works. */
 	uint32_t setup_uid, setup_gid;
 	unsigned root_mounts; /* on "/" */
+	/* How file systems take linux.mountLabel, and the label; 0: there is none. */
+	const char *label_option;
+	plan_str label_key, label;
 	bool setgroups;
 	bool keep_groups;                   /* run.oci.keep_original_groups */
 	uint32_t listen_slot;               /* of the environment, for LISTEN_PID */

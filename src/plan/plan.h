@@ -23,7 +23,8 @@ struct plan_array {
 };
 /* An index into the descriptors that the host half hands to init; PLAN_NO_SLOT is none. */
 typedef int32_t plan_slot;
-#define PLAN_NO_SLOT (-1)
+#define PLAN_NO_SLOT   (-1)
+#define PLAN_SLOTS_MAX 1024
 
 /* Step: operand structure, printed name, what it does.
  *
@@ -150,11 +151,17 @@ struct plan_rootfs {
 	plan_str otherwise; /* where attach cannot be searched; 0: nowhere */
 };
 
+/* An empty file system. */
+struct plan_empty {
+	plan_str fstype;
+	plan_str label_key, label; /* its option for the security module; 0: none */
+};
+
 /* The host's root stays below. Whoever can mount may look for procfs and sysfs there, since the
  * kernel gives an instance to those that see a whole one: they are unmounted, or hidden. */
 struct plan_chroot {
 	struct plan_array hide; /* of plan_str, on the host's root */
-	plan_str fstype;        /* of an empty file system */
+	struct plan_empty empty;
 };
 
 struct plan_mount_attr {
@@ -176,6 +183,7 @@ enum plan_mount_flags {
 	PLAN_MOUNT_COPY_UP = 1 << 6,
 	PLAN_MOUNT_COPY_MODE = 1 << 7,
 	PLAN_MOUNT_COPY_OWNER = 1 << 8,
+	PLAN_MOUNT_LABEL_ROOT = 1 << 9, /* the label is an extended attribute of its root */
 };
 
 struct plan_option {
@@ -186,6 +194,8 @@ struct plan_mount {
 	plan_str fstype, source, target;
 	uint32_t flags;            /* enum plan_mount_flags */
 	struct plan_array options; /* of struct plan_option */
+	/* Of the security module: one more option, or (PLAN_MOUNT_LABEL_ROOT) an attribute. */
+	plan_str label_key, label;
 	struct plan_mount_attr attr;
 	/* What a context of the mount API cannot say needs mount(2): its MS_* flags, all options in
 	 * one string, and a file system type to make a place for it, which is 0 otherwise. */
@@ -194,7 +204,8 @@ struct plan_mount {
 	/* Where the kernel refuses the instance to a user namespace (-EPERM) this host path is
 	 * bound, recursively and read-only, and a path in the container is hidden behind an empty
 	 * file system. 0: it is an error; nothing. */
-	plan_str instead, hide, hide_fstype;
+	plan_str instead, hide;
+	struct plan_empty empty;
 };
 
 struct plan_bind {
@@ -233,8 +244,8 @@ struct plan_symlinks {
  * device, which is verified first. */
 struct plan_mask {
 	plan_str path;
-	plan_str null;   /* path of the null device in the container */
-	plan_str fstype; /* of the empty file system */
+	plan_str null; /* path of the null device in the container */
+	struct plan_empty empty;
 };
 
 /* A child that is not dumpable cannot be mapped by an unprivileged parent (EACCES on uid_map). */
@@ -279,8 +290,9 @@ struct plan_hook {
 };
 
 struct plan_sysctl {
-	plan_str fstype; /* "proc": written through an instance of our own */
-	plan_str path;   /* in it, "sys/net/ipv4/ip_forward" */
+	plan_str fstype;  /* "proc": written through an instance of our own */
+	plan_str instead; /* the host's, where an instance is refused */
+	plan_str path;    /* in it, "sys/net/ipv4/ip_forward" */
 	plan_str value;
 };
 

@@ -7,6 +7,10 @@
 	{                                                                                          \
 #member, PRINT_##kind, offsetof(struct plan_##type, member)                        \
 	}
+#define FIELD_AS(name, type, member, kind)                                                         \
+	{                                                                                          \
+		name, PRINT_##kind, offsetof(struct plan_##type, member)                           \
+	}
 #define FIELDS(type) static const struct print_field fields_##type[]
 #define END                                                                                        \
 	{                                                                                          \
@@ -46,7 +50,8 @@ FIELDS(propagation) = {
 	FIELD(propagation, ms_flags, MS_FLAGS),
 	END,
 };
-FIELDS(chroot) = {FIELD(chroot, hide, STRINGS), FIELD(chroot, fstype, STRING), END};
+FIELDS(chroot) = {FIELD(chroot, hide, STRINGS), FIELD_AS("fstype", chroot, empty.fstype, STRING),
+		  END};
 FIELDS(rootfs) = {
 	FIELD(rootfs, source, STRING),
 	FIELD(rootfs, slot, SLOT),
@@ -57,7 +62,8 @@ FIELDS(rootfs) = {
 FIELDS(mount) = {
 	FIELD(mount, target, STRING),     FIELD(mount, fstype, STRING),
 	FIELD(mount, source, STRING),     FIELD(mount, flags, TARGET),
-	FIELD(mount, options, OPTIONS),   FIELD(mount, attr, ATTR),
+	FIELD(mount, options, OPTIONS),   FIELD(mount, label_key, STRING),
+	FIELD(mount, label, STRING),      FIELD(mount, attr, ATTR),
 	FIELD(mount, ms_flags, MS_FLAGS), FIELD(mount, data, STRING),
 	FIELD(mount, place, STRING),      FIELD(mount, instead, STRING),
 	FIELD(mount, hide, STRING),       END,
@@ -84,7 +90,9 @@ FIELDS(console) = {
 FIELDS(mask) = {
 	FIELD(mask, path, STRING),
 	FIELD(mask, null, STRING),
-	FIELD(mask, fstype, STRING),
+	FIELD_AS("fstype", mask, empty.fstype, STRING),
+	FIELD_AS("label_key", mask, empty.label_key, STRING),
+	FIELD_AS("label", mask, empty.label, STRING),
 	END,
 };
 FIELDS(turn) = {FIELD(turn, network, BOOL), END};
@@ -99,6 +107,7 @@ FIELDS(sysctl) = {
 	FIELD(sysctl, path, STRING),
 	FIELD(sysctl, value, STRING),
 	FIELD(sysctl, fstype, STRING),
+	FIELD(sysctl, instead, STRING),
 	END,
 };
 FIELDS(personality) = {FIELD(personality, persona, U32), END};

@@ -68,6 +68,7 @@ static const struct bit_name target_names[] = {
 	{PLAN_MOUNT_COPY_UP, "copy-up"},
 	{PLAN_MOUNT_COPY_MODE, "copy-mode"},
 	{PLAN_MOUNT_COPY_OWNER, "copy-owner"},
+	{PLAN_MOUNT_LABEL_ROOT, "label-root"},
 };
 
 static void add_attrs(struct words *w, uint64_t set, uint64_t clear, const char *prefix)
@@ -322,7 +323,7 @@ static const char *slot_kind_name(enum plan_slot_kind kind)
 		[SLOT_TREE] = "tree",     [SLOT_FILE] = "file",
 		[SLOT_TARGET] = "target", [SLOT_LISTENER] = "listener",
 		[SLOT_CGROUP] = "cgroup", [SLOT_INSTANCE] = "instance",
-		[SLOT_APPEND] = "append",
+		[SLOT_APPEND] = "append", [SLOT_DEVICE] = "device",
 	};
 
 	return names[kind];

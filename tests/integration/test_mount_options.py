@@ -225,3 +225,13 @@ def test_own_sysfs(runtime, bundle):
     bundle.mount("/sys/fs/cgroup", "cgroup", "cgroup", ["ro"])
     r = runtime.report(bundle)
     assert [m.target for m in r.mounts].count("/sys/fs/cgroup") == 1
+
+
+def test_more_than_can_be_handed_over(runtime, bundle, world):
+    world.need_host_root("maps ids that are not its own")
+    bundle.namespace("user")
+    for kind in ("uid", "gid"):
+        bundle.linux[f"{kind}Mappings"] = [{"containerID": 0, "hostID": 0, "size": 65536}]
+    for _ in range(1030):
+        bundle.mount("/data", "bind", "/tmp", ["bind"])
+    runtime.fails(bundle, r"10\d\d mounts, devices and namespaces .* 1024 are the most")

@@ -105,3 +105,32 @@ def test_mount_on_a_device_stays_inside(runtime, bundle, world, user_namespace):
         assert pathlib.Path("/dev/null").is_char_device()
         container.kill()
         container.delete("--force")
+
+
+KINDS = {"shared": {"shared"}, "slave": {"master"}, "private": set(), "unbindable": {"unbindable"}}
+
+
+@pytest.mark.parametrize("recursive", ["", "r"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_root_propagation(runtime, bundle, world, kind, recursive):
+    """Of the root; on a host where it is shared, so that a slave has a master."""
+    world.need_root("makes a mount shared")
+    bundle.linux["rootfsPropagation"] = recursive + kind
+    with shared_mount(bundle.rootfs):
+        r = runtime.report(bundle)
+    found = {p.split(":")[0] for p in r.mount("/").propagation} - {"propagate_from"}
+    # What is shared or unbindable may have a master besides.
+    assert found - ({"master"} if kind in ("shared", "unbindable") else set()) == KINDS[kind]
+    if recursive and kind != "private":
+        found = {p.split(":")[0] for p in r.mount("/proc").propagation}
+        assert (KINDS[kind] - {"master"}) <= found
+
+
+def test_private_root_lets_volumes_be_shared(runtime, bundle, world):
+    world.need_root("makes a mount shared")
+    (bundle.path / "volume").mkdir()
+    bundle.linux["rootfsPropagation"] = "rprivate"
+    bundle.mount("/data", "bind", "volume", ["rbind", "rshared"])
+    r = runtime.report(bundle)
+    assert r.mount("/").propagation == []
+    assert [p.split(":")[0] for p in r.mount("/data").propagation] == ["shared"]
