@@ -300,7 +300,7 @@ static int answer_ids(struct launch *l, struct err *e)
 	if (r == 0)
 		r = channel_send(l->sync_fd, PLAN_MSG_IDS_MAPPED, e);
 	if (r == 0 && l->go_follows)
-		r = channel_send(l->sync_fd, PLAN_MSG_GO, e);
+		r = launch_go(l, e);
 	return r;
 }
 

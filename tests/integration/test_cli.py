@@ -23,7 +23,6 @@ UNSUPPORTED = {
     "linux.resources.network.classID": 1,
     "linux.resources.rdma": {"mlx5_1": {"hcaHandles": 3}},
     "linux.intelRdt": {"closID": "x"},
-    "linux.mountLabel": "system_u:object_r:x:s0",
 }
 
 

@@ -791,8 +791,9 @@ static void write_file(const char *path, const char *content)
 }
 
 /* Watch all processes of /proc until SIGTERM: what is their executable, can it be opened for
- * writing and, with @trace, can they be traced? Each new answer is a line "exe PATH", "writable PATH", "traced
- * PATH", written once; at the end "polls N". For the tests of what a container can reach of us. */
+ * writing and, with @trace, can they be traced? Each new answer is a line "exe PATH", "writable
+ * PATH", "traced PATH", written once; at the end "polls N". For the tests of what a container can
+ * reach of us. */
 static void poll_exe(bool trace)
 {
 	static char seen[64][512];
