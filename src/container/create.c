@@ -12,6 +12,7 @@
 #include "container/directory.h"
 #include "container/hooks.h"
 #include "container/load.h"
+#include "host/notify.h"
 #include "host/proc.h"
 #include "host/supervise.h"
 
@@ -27,7 +28,7 @@ struct creation {
 	struct state state;
 	struct cgroup cgroup;
 	struct launch launch;
-	int listener_fd;
+	int listener_fd, notify_fd;
 	bool has_directory, has_cgroup, has_process;
 	bool has_run_hooks; /* so poststop hooks are due, even if it fails */
 };
@@ -37,6 +38,7 @@ static void release(struct creation *c)
 	launch_close(&c->launch);
 	cgroup_close(&c->cgroup);
 	c->listener_fd = fd_close(c->listener_fd);
+	c->notify_fd = fd_close(c->notify_fd);
 	directory_close(&c->directory);
 }
 
@@ -97,7 +99,10 @@ static int record(struct creation *c, const char *id, struct err *e)
 		.hooks = hooks_for_later(&l->spec),
 		.annotations = l->spec.annotations,
 	};
-	r = cgroup_resolve(c->rt->arena, &l->plan.cgroup, &l->facts, &c->state.cgroup, e);
+	if (l->has_notify)
+		r = notify_make_folder(c->directory.fd, e);
+	if (r == 0)
+		r = cgroup_resolve(c->rt->arena, &l->plan.cgroup, &l->facts, &c->state.cgroup, e);
 	if (r == 0)
 		r = write_state(c, PHASE_CREATING, e);
 	if (r == 0)
@@ -191,6 +196,11 @@ static int launch(struct creation *c, struct err *e)
 			return c->listener_fd;
 	}
 	request.listener_fd = c->listener_fd;
+	if (c->loaded.has_notify && c->loaded.plan.purpose == PURPOSE_RUN) {
+		c->notify_fd = notify_listen(c->directory.fd, e);
+		if (c->notify_fd < 0)
+			return c->notify_fd;
+	}
 	r = launch_start(&request, &c->launch, e);
 	if (r < 0)
 		return r;
@@ -299,6 +309,8 @@ static int make(struct creation *c, const char *id, enum plan_purpose purpose, s
 	if (r == 0)
 		r = attach_listen_fds(c->o->preserve_fds, &options.listen_fds,
 				      &options.listen_names, e);
+	if (r == 0 && notify_wanted())
+		options.notify_folder = directory_path(c->rt, id, NOTIFY_FOLDER);
 	if (r == 0)
 		r = load(c->rt, &options, &c->loaded, e);
 	if (r == 0)
@@ -324,6 +336,7 @@ static void creation_init(struct creation *c, struct runtime *rt, const struct c
 		.cgroup = CGROUP_INIT,
 		.launch = LAUNCH_INIT,
 		.listener_fd = -EBADF,
+		.notify_fd = -EBADF,
 	};
 }
 
@@ -370,6 +383,11 @@ int container_run(struct runtime *rt, const char *id, const struct create_option
 	if (r < 0) {
 		undo(&c);
 		return r;
+	}
+	c.launch.notify_fd = TAKE_FD(c.notify_fd);
+	if (o->detach && c.launch.notify_fd >= 0) {
+		(void)sys_flock(c.directory.fd, 8 /* LOCK_UN */);
+		notify_await(c.launch.notify_fd, c.launch.pidfd, c.launch.pid);
 	}
 	if (!o->detach) {
 		/* Others may use the container while we stand by. */

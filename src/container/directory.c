@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "host/notify.h"
 
 #include <stdlib.h>
 
@@ -223,6 +224,7 @@ int directory_remove(struct directory *d, struct err *e)
 	r = sys_unlinkat(d->root_fd, d->id, AT_REMOVEDIR);
 	if (r == -ENOTEMPTY) {
 		remove_temporaries(d->fd);
+		notify_remove(d->fd);
 		r = sys_unlinkat(d->root_fd, d->id, AT_REMOVEDIR);
 	}
 	if (r < 0 && r != -ENOENT)
@@ -257,6 +259,13 @@ int directory_read_state(struct arena *a, const struct directory *d, struct stat
 			       "read the state of container \"%s\"", d->id);
 	r = state_parse(a, text, len, ret, e);
 	return r < 0 ? err_wrap(e, "state of container \"%s\"", d->id) : 0;
+}
+
+const char *directory_path(struct runtime *rt, const char *id, const char *file)
+{
+	const char *root = rt->root[0] != '\0' ? rt->root : container_root_default(rt->arena);
+
+	return root ? arena_format(rt->arena, "%s/%s/%s", root, id, file) : NULL;
 }
 
 int directory_write_config(const struct directory *d, const char *text, size_t len, struct err *e)

@@ -54,6 +54,10 @@ int directory_write_state(struct arena *a, const struct directory *d, const stru
 int directory_read_state(struct arena *a, const struct directory *d, struct state *ret,
 			 struct err *e) _must_check_;
 
+/* The absolute path of @file in the directory of container @id, which need not exist yet. NULL when
+ * memory is exhausted. */
+const char *directory_path(struct runtime *rt, const char *id, const char *file);
+
 /* The copy of config.json. */
 int directory_write_config(const struct directory *d, const char *text, size_t len, struct err *e)
 	_must_check_;

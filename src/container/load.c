@@ -125,6 +125,7 @@ int load(struct runtime *rt, const struct load_options *o, struct loaded *ret, s
 		.preserve_fds = o->preserve_fds,
 		.listen_fds = o->listen_fds,
 		.listen_names = o->listen_names,
+		.notify_folder = o->notify_folder,
 	};
 	int r = read_config(rt, o, ret, e);
 
@@ -143,6 +144,7 @@ int load(struct runtime *rt, const struct load_options *o, struct loaded *ret, s
 		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
 	options.bundle = ret->bundle;
 	options.rootfs = ret->rootfs;
+	ret->has_notify = o->notify_folder != NULL;
 	r = plan_build(rt->arena, &ret->spec, &ret->facts, &options, &ret->plan, e);
 	if (r == 0)
 		load_warn(rt, &ret->plan);

@@ -12,6 +12,7 @@ struct loaded {
 	struct spec spec;
 	struct facts facts;
 	struct plan plan;
+	bool has_notify; /* the plan mounts a folder for sd_notify(3) */
 };
 
 struct load_options {
@@ -20,7 +21,7 @@ struct load_options {
 	enum plan_purpose purpose;
 	bool no_pivot, no_new_keyring;
 	unsigned preserve_fds, listen_fds;
-	const char *listen_names;
+	const char *listen_names, *notify_folder;
 };
 
 /* Read, parse, check, probe, plan; warnings go to rt->warn. */

@@ -7,6 +7,7 @@
 #include "container/hooks.h"
 #include "container/live.h"
 #include "host/channel.h"
+#include "host/notify.h"
 
 /* For init to execute the program; what startContainer hooks may take comes on top. */
 #define DEADLINE_SECONDS 120
@@ -49,10 +50,19 @@ static int run_poststart(struct runtime *rt, struct live *l, const struct spec *
 	return r;
 }
 
+/* Somebody waits for the container to be ready: so do we, letting others use it meanwhile. */
+static void await_notification(struct live *l, int fd)
+{
+	if (fd < 0)
+		return;
+	(void)sys_flock(l->directory.fd, 8 /* LOCK_UN */);
+	notify_await(fd, l->pidfd, l->state.pid);
+}
+
 int container_start(struct runtime *rt, const char *id, struct err *e)
 {
 	_cleanup_live_ struct live l = LIVE_INIT;
-	_cleanup_close_ int fd = -EBADF;
+	_cleanup_close_ int fd = -EBADF, notify_fd = -EBADF;
 	struct spec hooks;
 	int r = live_open(rt, id, true, &l, e);
 
@@ -65,6 +75,12 @@ int container_start(struct runtime *rt, const char *id, struct err *e)
 	fd = directory_connect(&l.directory);
 	if (fd < 0)
 		return err_sys(e, ERR_CONTAINER_STATE, fd, "container \"%s\" does not wait", id);
+	if (notify_wanted()) {
+		notify_fd = notify_listen(l.directory.fd, e);
+		/* Without the folder create was not told that somebody waits. */
+		if (notify_fd < 0 && notify_fd != -ENOENT)
+			return notify_fd;
+	}
 	r = load_hooks(rt, &l, &hooks, e);
 	if (r == 0)
 		r = channel_set_deadline(fd, hooks_start_seconds(&hooks, DEADLINE_SECONDS), e);
@@ -77,5 +93,9 @@ int container_start(struct runtime *rt, const char *id, struct err *e)
 	l.state.phase = PHASE_RUNNING;
 	r = directory_write_state(rt->arena, &l.directory, &l.state, e);
 	directory_unlisten(&l.directory);
-	return r < 0 ? r : run_poststart(rt, &l, &hooks, e);
+	if (r == 0)
+		r = run_poststart(rt, &l, &hooks, e);
+	if (r == 0)
+		await_notification(&l, notify_fd);
+	return r;
 }

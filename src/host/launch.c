@@ -287,6 +287,15 @@ static void learn_init(struct launch *l)
 	}
 }
 
+/* Say something to init. If it is gone already, what it said before it went is still to be read,
+ * and tells more than a broken pipe. */
+static int say(struct launch *l, enum plan_message_type type, struct err *e)
+{
+	int r = channel_send(l->sync_fd, type, e);
+
+	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
+}
+
 /* Map ids if init asked for it and its pid is known. */
 static int answer_ids(struct launch *l, struct err *e)
 {
@@ -298,9 +307,9 @@ static int answer_ids(struct launch *l, struct err *e)
 	l->has_ids = true;
 	r = idmap_write(&l->plan->idmap, l->pid, e);
 	if (r == 0)
-		r = channel_send(l->sync_fd, PLAN_MSG_IDS_MAPPED, e);
+		r = say(l, PLAN_MSG_IDS_MAPPED, e);
 	if (r == 0 && l->go_follows)
-		r = channel_send(l->sync_fd, PLAN_MSG_GO, e);
+		r = launch_go(l, e);
 	return r;
 }
 
@@ -345,7 +354,7 @@ static int answer_offsets(struct launch *l, struct err *e)
 		(void)err_sys(e, ERR_NAMESPACE, r, "write the offsets of clocks");
 		return err_where(e, "linux.timeOffsets");
 	}
-	return channel_send(l->sync_fd, PLAN_MSG_OFFSETS_SET, e);
+	return say(l, PLAN_MSG_OFFSETS_SET, e);
 }
 
 static int answer(struct launch *l, struct err *e)
@@ -448,11 +457,7 @@ int launch_await_ready(struct launch *l, struct err *e)
 
 int launch_go(struct launch *l, struct err *e)
 {
-	int r = channel_send(l->sync_fd, PLAN_MSG_GO, e);
-
-	/* Gone already: what it said before it went is still to be read, and tells more than this.
-	 */
-	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
+	return say(l, PLAN_MSG_GO, e);
 }
 
 int launch_go_ahead(struct launch *l, struct err *e)
@@ -560,6 +565,7 @@ void launch_close(struct launch *l)
 	l->bridge_fd = fd_close(l->bridge_fd);
 	l->console_fd = fd_close(l->console_fd);
 	l->net_fd = fd_close(l->net_fd);
+	l->notify_fd = fd_close(l->notify_fd);
 	if (l->page)
 		(void)sys_munmap((void *)(uintptr_t)l->page, PLAN_PAGE_SIZE);
 	l->page = NULL;

@@ -42,6 +42,7 @@ struct launch {
 	 * the bridge told who it is waits here. */
 	bool wants_ids, wants_offsets, wants_turn, is_ready;
 	struct launch_turn turn;
+	int notify_fd; /* where an attached process tells that it is ready (host/notify.h) */
 	int net_fd;   /* netlink in the container's namespace, for HOST_TURN with network devices */
 	bool has_ids; /* they are mapped */
 	bool go_follows; /* GO goes out with the answer about ids */
@@ -50,7 +51,7 @@ struct launch {
 #define LAUNCH_INIT                                                                                \
 	{                                                                                          \
 		.sync_fd = -EBADF, .pidfd = -EBADF, .bridge_fd = -EBADF, .console_fd = -EBADF,     \
-		.net_fd = -EBADF                                                                   \
+		.net_fd = -EBADF, .notify_fd = -EBADF                                              \
 	}
 
 /* Start init (or the bridge) on @r->plan. On failure nothing is left running. */

@@ -101,7 +101,7 @@ static int talk(int fd, struct request *q, answer_fn fn, void *data)
 		struct iovec iov = {.iov_base = buf, .iov_len = sizeof(buf)};
 		struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
 		ssize_t n = sys_recvmsg(fd, &m, 0);
-		int left = (int)n;
+		uint32_t left = (uint32_t)MAX(n, (ssize_t)0);
 
 		if (n == -EINTR)
 			continue;

@@ -2,6 +2,8 @@
  * descriptor, the process's end by its pidfd, the terminal by two small buffers. */
 #include "host/supervise.h"
 
+#include "host/notify.h"
+
 #include <asm/ioctls.h>
 #include <asm/termbits.h>
 
@@ -183,11 +185,12 @@ static void forward_signals(struct supervisor *s)
 static int loop(struct supervisor *s, struct err *e)
 {
 	for (;;) {
-		struct sys_pollfd fds[4] = {
+		struct sys_pollfd fds[5] = {
 			{.fd = s->launch->pidfd, .events = READY_IN},
 			{.fd = s->signal_fd, .events = READY_IN},
 			{.fd = -1},
 			{.fd = -1},
+			{.fd = s->launch->notify_fd, .events = READY_IN},
 		};
 		int r;
 
@@ -195,7 +198,7 @@ static int loop(struct supervisor *s, struct err *e)
 			fds[2] = pump_poll(&s->in);
 			fds[3] = pump_poll(&s->out);
 		}
-		r = sys_poll(fds, 4, -1);
+		r = sys_poll(fds, s->launch->notify_fd >= 0 ? 5 : 4, -1);
 		if (r < 0 && r != -EINTR)
 			return err_sys(e, ERR_INTERNAL, r, "wait for the process");
 		if (fds[1].revents)
@@ -205,6 +208,9 @@ static int loop(struct supervisor *s, struct err *e)
 			pump_step(&s->out, fds[3].revents);
 			pump_end_of_input(s);
 		}
+		/* Its service manager watches us, not the process. */
+		if (fds[4].revents)
+			(void)notify_pass(s->launch->notify_fd, 0);
 		if (fds[0].revents) {
 			drain(s);
 			return launch_reap(s->launch, e);

@@ -154,6 +154,7 @@ int plan_build(struct arena *a, const struct spec *spec, const struct facts *fac
 	/* The terminal needs devpts; the masks need /dev/null and every mount below them. */
 	if (spec->process.terminal)
 		plan_console(&b, true);
+	plan_notify_mount(&b);
 	r = plan_net_devices(&b);
 	if (r == 0)
 		r = plan_create_hooks(&b);

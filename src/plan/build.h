@@ -38,6 +38,7 @@ struct plan_parameters {
 	 * the value of LISTEN_FDNAMES ("" for none). */
 	unsigned listen_fds;
 	const char *listen_names;
+	const char *notify_folder; /* on the host, with the socket of sd_notify(3); NULL for none */
 	/* exec: the namespaces of the container, CLONE_NEW*. */
 	uint64_t target_namespaces;
 };
@@ -234,6 +235,10 @@ int plan_annotations(struct builder *b);
 /* build-listen.c: the environment with what socket activation adds, and the step for LISTEN_PID. */
 int plan_listen_env(struct builder *b, struct str_list *ret);
 void plan_listen_pid(struct builder *b);
+
+/* build-notify.c: where the socket of sd_notify(3) is inside. */
+#define PLAN_NOTIFY_FOLDER "/run/notify"
+void plan_notify_mount(struct builder *b);
 
 /* build-process.c: everything of "process", in two parts around the exec's clone. */
 int plan_process(struct builder *b, struct plan_array *ret_argv, struct plan_array *ret_envp);

@@ -17,6 +17,7 @@
  *   winsize              write "ROWS COLUMNS" of standard input's terminal
  *   children N           start N children that sleep
  *   orphan               start a child that leads a session of its own and sleeps
+ *   notify TEXT          send TEXT to the socket named by $NOTIFY_SOCKET
  *   ignore SIGNAL        ignore a signal, by number
  *   catch SIGNAL         when the signal comes, write "signal N" and go on behind the next "sleep"
  *   kill SIGNAL          send a signal to itself
@@ -52,6 +53,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -697,6 +699,20 @@ static void report(int fd, int argc, char **argv)
 
 /* --- actions --------------------------------------------------------------------------------- */
 
+static void notify(const char *text)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	const char *path = getenv("NOTIFY_SOCKET");
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path ? path : "");
+	if (sendto(fd, text, strlen(text), 0, (struct sockaddr *)&a, sizeof(a)) < 0) {
+		dprintf(2, "notify: %s\n", strerror(errno));
+		exit(FAILED);
+	}
+	close(fd);
+}
+
 static volatile sig_atomic_t caught;
 
 static void on_signal(int sig)
@@ -775,8 +791,9 @@ static void write_file(const char *path, const char *content)
 }
 
 /* Watch all processes of /proc until SIGTERM: what is their executable, can it be opened for
- * writing and, with @trace, can they be traced? Each new answer is a line "exe PATH", "writable PATH", "traced
- * PATH", written once; at the end "polls N". For the tests of what a container can reach of us. */
+ * writing and, with @trace, can they be traced? Each new answer is a line "exe PATH", "writable
+ * PATH", "traced PATH", written once; at the end "polls N". For the tests of what a container can
+ * reach of us. */
 static void poll_exe(bool trace)
 {
 	static char seen[64][512];
@@ -912,6 +929,8 @@ int main(int argc, char **argv)
 			sigaction(atoi(ARG()), &sa, NULL);
 		} else if (IS("kill")) {
 			kill(getpid(), atoi(ARG()));
+		} else if (IS("notify")) {
+			notify(ARG());
 		} else if (IS("spawn")) {
 			spawn(ARG());
 		} else if (IS("sleep")) {
