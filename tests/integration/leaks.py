@@ -142,7 +142,8 @@ class Snapshot:
             left = descendants()
             found += [f"process {pid}: {command}" for pid, command in left.items()]
             found += [f"namespace {link}" for link in sorted(foreign_namespaces(left))]
-            if not left:
+            # One that ended between the two looks is no longer there to be found.
+            if not left and reap():
                 found.append("a process that could not be found")
         if self.mounts != before.mounts:
             old, new = before.mounts.splitlines(), self.mounts.splitlines()

@@ -375,8 +375,7 @@ def listed_skips():
 
 
 def skipped_everywhere(results):
-    """results: world → {test: outcome}. The tests that no world showed and skips.txt does not list,
-    and listed ones that are shown."""
+    """results: world → {test: outcome}. The tests that no world showed and skips.txt does not list."""
     listed = listed_skips()
     tests = {}
     for outcomes in results.values():
