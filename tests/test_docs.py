@@ -18,6 +18,8 @@ CORACLE = os.environ.get("CORACLE", str(ROOT / "build/coracle"))
 MAN = ROOT / "docs/man"
 
 # Described in coracle(1) alone: they take no options of their own.
+# Programs of their own in libexec, with a page but no row in the tables of commands.
+COMPANIONS = {"image"}
 WITHOUT_PAGE = {"help", "version"}
 
 
@@ -161,7 +163,7 @@ def test_manual_lists_the_commands():
 def test_manual_pages_are_built():
     pages = {p.name.removesuffix(".scd") for p in MAN.glob("*.scd")}
     commands = {c["name"] for c in shown_commands()} - WITHOUT_PAGE
-    assert pages == {"coracle.1"} | {f"coracle-{c}.1" for c in commands}
+    assert pages == {"coracle.1"} | {f"coracle-{c}.1" for c in commands | COMPANIONS}
     assert set(re.findall(r"'(coracle[\w.-]*\.1)'", (ROOT / "docs/meson.build").read_text())) == pages
 
 
