@@ -215,6 +215,8 @@ static int field_mtime(const struct text *fields, struct image_node *n, struct e
 	const struct text *t = &fields[FIELD_MTIME];
 	const char *point = memchr(t->at, '.', t->len);
 	bool negative = t->len && t->at[0] == '-';
+	/* There is one more second before the epoch than behind it, and images can hold it. */
+	uint64_t max = (uint64_t)INT64_MAX + negative;
 	struct text sec, nsec;
 	uint64_t s, ns;
 
@@ -222,10 +224,9 @@ static int field_mtime(const struct text *fields, struct image_node *n, struct e
 		return bad_field(e, FIELD_MTIME, t, "expected SECONDS.NANOSECONDS");
 	sec = (struct text){t->at + negative, (size_t)(point - t->at) - negative};
 	nsec = (struct text){t->at + (point - t->at) + 1, t->len - (size_t)(point - t->at) - 1};
-	if (parse_number(&sec, 10, INT64_MAX, &s) < 0 ||
-	    parse_number(&nsec, 10, 999999999, &ns) < 0)
+	if (parse_number(&sec, 10, max, &s) < 0 || parse_number(&nsec, 10, 999999999, &ns) < 0)
 		return bad_field(e, FIELD_MTIME, t, "expected SECONDS.NANOSECONDS");
-	n->mtime = negative ? -(int64_t)s : (int64_t)s;
+	n->mtime = (int64_t)(negative ? -s : s);
 	n->mtime_nsec = (uint32_t)ns;
 	return 0;
 }

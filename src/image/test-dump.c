@@ -82,6 +82,8 @@ static void test_round_trip(void **state)
 		"/d 0 40700 2 0 0 0 0.0 - - - user.a\\x3d=\\x3d\\x00- user.b=-\n"
 		"/d/l 4 120777 1 4294967295 4294967295 0 9223372036854775807.999999999 x\\x20yz - -\n",
 		ROOT "/b 0 60600 1 0 0 4294967295 0.0 - - -\n/c 0 20600 1 0 0 0 0.0 - - -\n",
+		/* The earliest time of an image. */
+		ROOT "/a 0 100644 1 0 0 0 -9223372036854775808.0 - - -\n",
 	};
 
 	(void)state;
@@ -162,6 +164,7 @@ static const struct {
 	{ROOT "/a 0 100644 1 0 0 0 --1.0 - - -\n", "SECONDS.NANOSECONDS"},
 	{ROOT "/a 0 100644 1 0 0 0 0.1000000000 - - -\n", "SECONDS.NANOSECONDS"},
 	{ROOT "/a 0 100644 1 0 0 0 9223372036854775808.0 - - -\n", "SECONDS.NANOSECONDS"},
+	{ROOT "/a 0 100644 1 0 0 0 -9223372036854775809.0 - - -\n", "SECONDS.NANOSECONDS"},
 	{ROOT "/a 0 100644 1 0 0 0\n", "ends before the time"},
 	{ROOT "/a 0 100644 1 0 0 0 0.0  - -\n", "payload '': empty"},
 	{ROOT "/a 3 100644 1 0 0 0 0.0 - ab -\n", "2 bytes, not 3"},

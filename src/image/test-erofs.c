@@ -185,6 +185,70 @@ static void test_real_name_stays(void **state)
 	free(image);
 }
 
+/* A directory with a whiteout that is marked as opaque itself. Format 1 marks it anyhow; format 0
+ * does not, so there the mark is the tree's and stays. */
+static void test_opaque_of_the_tree(void **state)
+{
+	static const char text[] = "/ 0 40755 2 0 0 0 0.0 - - - trusted.overlay.opaque=x "
+				   "user.overlay.opaque=x\n"
+				   "/w 0 20000 1 0 0 0 0.0 - - -\n";
+	char hex[2 * IMAGE_DIGEST_MAX + 1], *dump;
+	size_t len;
+
+	(void)state;
+	for (unsigned v = 0; v <= 1; v++) {
+		uint8_t *image = make(text, v, &len, hex);
+
+		assert_int_equal(reread(image, len, &dump), 0);
+		if (v == 0)
+			assert_string_equal(dump, text);
+		else
+			assert_null(strstr(dump, "opaque"));
+		free(dump);
+		free(image);
+	}
+}
+
+/* Overlayfs links whiteouts to each other: more names, in directories with and without marks. */
+static void test_linked_whiteout(void **state)
+{
+	static const char text[] = "/ 0 40755 3 0 0 0 0.0 - - -\n"
+				   "/b 0 @20644 0 0 0 0 0.0 /w - -\n"
+				   "/d 0 40755 2 0 0 0 0.0 - - -\n"
+				   "/d/l 0 @20644 0 0 0 0 0.0 /w - -\n"
+				   "/w 0 20644 3 0 0 0 0.0 - - -\n";
+	char hex[2 * IMAGE_DIGEST_MAX + 1], *dump;
+	size_t len;
+
+	(void)state;
+	for (unsigned v = 0; v <= 1; v++) {
+		uint8_t *image = make(text, v, &len, hex);
+
+		assert_int_equal(reread(image, len, &dump), 0);
+		assert_string_equal(dump, text);
+		free(dump);
+		free(image);
+	}
+}
+
+/* The earliest time there is: what is read as a tree can be a dump, and the dump makes it again. */
+static void test_earliest_time(void **state)
+{
+	static const char text[] = "/ 0 40755 2 0 0 0 -9223372036854775808.0 - - -\n";
+	char hex[2 * IMAGE_DIGEST_MAX + 1], *dump;
+	size_t len;
+
+	(void)state;
+	for (unsigned v = 0; v <= 2; v++) {
+		uint8_t *image = make(text, v, &len, hex);
+
+		assert_int_equal(reread(image, len, &dump), 0);
+		assert_string_equal(dump, text);
+		free(dump);
+		free(image);
+	}
+}
+
 /* Each byte changed: refused, or a different but sound image; never equal to what
  * the tree makes unless nothing was changed. */
 static void test_every_byte(void **state)
@@ -329,13 +393,11 @@ static void test_formats(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known_digests),
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_real_name_stays),
-		cmocka_unit_test(test_every_byte),
-		cmocka_unit_test(test_cut_short),
-		cmocka_unit_test(test_damage),
-		cmocka_unit_test(test_loop),
+		cmocka_unit_test(test_known_digests),   cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_real_name_stays), cmocka_unit_test(test_opaque_of_the_tree),
+		cmocka_unit_test(test_linked_whiteout), cmocka_unit_test(test_earliest_time),
+		cmocka_unit_test(test_every_byte),      cmocka_unit_test(test_cut_short),
+		cmocka_unit_test(test_damage),          cmocka_unit_test(test_loop),
 		cmocka_unit_test(test_formats),
 	};
 
