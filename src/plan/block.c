@@ -7,6 +7,11 @@
 
 #define ALIGNMENT 8
 
+static size_t round_up(size_t size)
+{
+	return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
 static char *grow(struct block *b, size_t size)
 {
 	size_t need = b->len + size;
@@ -32,7 +37,7 @@ static char *grow(struct block *b, size_t size)
 
 static uint32_t put(struct block *b, const void *bytes, size_t size)
 {
-	size_t rounded = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+	size_t rounded = round_up(size);
 	char *p = grow(b, rounded);
 
 	if (!p)
@@ -45,7 +50,7 @@ static uint32_t put(struct block *b, const void *bytes, size_t size)
 void block_init(struct block *b, struct arena *a)
 {
 	*b = (struct block){.arena = a};
-	(void)grow(b, sizeof(struct plan_block));
+	(void)grow(b, round_up(sizeof(struct plan_block)));
 }
 
 plan_str block_string(struct block *b, const char *s)
