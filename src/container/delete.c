@@ -59,6 +59,8 @@ int delete_live(struct runtime *rt, struct live *l, struct err *e)
 
 	if (r == 0)
 		r = end_process(l, e);
+	if (r == 0)
+		r = shared_detach(&l->state.root, l->state.rootfs, e);
 	if (r < 0)
 		return r;
 	/* Before the document goes: `state` works in the hooks, and a delete that is killed here

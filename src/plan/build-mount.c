@@ -632,6 +632,17 @@ int plan_mounts(struct builder *b)
 /* --- root filesystem and what is done after the mounts -----------------------------------------
  */
 
+void plan_shared_root(struct builder *b, plan_slot slot)
+{
+	plan_add_ROOTFS(&b->block, "root.path",
+			(struct plan_rootfs){
+				.slot = slot,
+				.source = block_string(&b->block, b->options->rootfs),
+			});
+	if (b->options->purpose == PURPOSE_EXEC)
+		plan_add_CHROOT(&b->block, "root.path", (struct plan_chroot){0});
+}
+
 int plan_rootfs(struct builder *b)
 {
 	const char *wanted = b->spec->linux_.rootfs_propagation;
@@ -639,6 +650,13 @@ int plan_rootfs(struct builder *b)
 	plan_slot slot = PLAN_NO_SLOT;
 	bool seen = plan_hooks_see_rootfs(b);
 
+	if (b->plan->shared.wanted) {
+		plan_shared_root(
+			b, plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_ROOT,
+								      .path = b->options->rootfs,
+								      .origin = "root.path"}));
+		return 0;
+	}
 	/* The host's mounts may come in (slave) but ours never go out; pivot_root refuses shared
 	 * ones. What the configuration wants for the root is set after the pivot. */
 	plan_add_PROPAGATION(
@@ -673,6 +691,11 @@ static void plan_root(struct builder *b)
 {
 	struct block *k = &b->block;
 
+	/* Others live with what lies below: nothing of it is hidden or detached. */
+	if (b->plan->shared.wanted) {
+		plan_add_CHROOT(k, "root.path", (struct plan_chroot){0});
+		return;
+	}
 	if (b->options->no_pivot) {
 		const plan_str hide[] = {block_string(k, "/proc"), block_string(k, "/sys")};
 

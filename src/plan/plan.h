@@ -147,7 +147,9 @@ struct plan_propagation {
 struct plan_rootfs {
 	plan_slot slot;
 	plan_str source; /* absolute path on the host */
-	plan_str attach; /* "/": it covers the old root until the pivot. With hooks its own path */
+	/* "/": it covers the old root until the pivot. With hooks its own path. 0: it is attached
+	 * already, in the slot or, for exec, at source. */
+	plan_str attach;
 	plan_str otherwise; /* where attach cannot be searched; 0: nowhere */
 };
 
