@@ -10,7 +10,7 @@ SHELL := /bin/sh
 JOBS  := $(shell nproc 2>/dev/null || echo 1)
 NINJA  = ninja -C $(BUILD) -j$(JOBS)
 
-.PHONY: all build run check unit golden-update bench fuzz lint format format-check install clean \
+.PHONY: all build run check unit golden-update mutate bench fuzz lint format format-check install clean \
 	setup sources help
 
 all: build
@@ -40,6 +40,10 @@ unit:  ## the unit tests alone
 
 golden-update: build  ## write the golden plans anew; review the diff
 	@scripts/golden --update $(BUILD)/coracle
+
+mutate:  ## leave out every table row and every step in turn: does a test fail? (root; an hour)
+	@scripts/setup build check
+	@scripts/mutate --jobs $(JOBS)
 
 bench: build  ## compare with the floor, crun, runc and bwrap (BENCH_ARGS='--quick --peers DIR')
 	@scripts/setup build bench
