@@ -317,6 +317,7 @@ int facts_parse(struct arena *a, char *text, size_t len, struct facts *ret, stru
 		 offsetof(struct facts, capabilities)},
 		{"lastCap", JSON_NUMBER, read_u32, offsetof(struct facts, last_cap)},
 		{"cpusLimited", JSON_TRUE, read_bool, offsetof(struct facts, cpus_limited)},
+		{"nested", JSON_TRUE, read_bool, offsetof(struct facts, nested)},
 		{"ignoredSignals", JSON_ARRAY, read_signals,
 		 offsetof(struct facts, ignored_signals)},
 		{"rlimits", JSON_OBJECT, read_rlimits, 0},
@@ -397,6 +398,7 @@ void facts_write(const struct facts *f, struct json_writer *w)
 	json_array_end(w);
 	json_kv_u64(w, "lastCap", f->last_cap);
 	json_kv_bool(w, "cpusLimited", f->cpus_limited);
+	json_kv_bool(w, "nested", f->nested);
 	json_key(w, "ignoredSignals");
 	json_array_begin(w);
 	for (unsigned n = 1; n <= SIGNAL_MAX; n++) {

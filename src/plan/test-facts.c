@@ -65,6 +65,7 @@ static void test_round_trip(void **state)
 				   .capabilities = 0x8000000021ULL,
 				   .last_cap = 40,
 				   .ignored_signals = 1ULL << 63 | 1ULL << 12,
+				   .nested = true,
 				   .cgroup = {.arrangement = CGROUP_HYBRID,
 					      .unified_mount_point = "/cg \"x\"",
 					      .unified_self_path = "/user",
@@ -86,6 +87,7 @@ static void test_round_trip(void **state)
 	assert_string_equal(write(&back), text);
 	assert_int_equal(back.capabilities, f.capabilities);
 	assert_int_equal(back.ignored_signals, f.ignored_signals);
+	assert_true(back.nested);
 	assert_int_equal(back.rlimits[15].hard, UINT64_MAX - 15);
 	assert_int_equal(back.cgroup.n_v1, 20);
 	assert_string_equal(back.cgroup.v1[19].controllers, "cpu,cpuacct");
