@@ -1,7 +1,9 @@
 """User namespaces: {root, user} × {id 0 mapped, not mapped} × {created, joined}."""
 import contextlib
 import os
+import pathlib
 import re
+import resource
 import signal
 import socket
 
@@ -189,3 +191,24 @@ def test_helpers_behind_a_closed_directory(runtime, bundle, world, folder):
         runtime.run(bundle.probe("exit", 3), code=3, env={"PATH": path})
     finally:
         (folder / "closed").chmod(0o700)
+
+
+@pytest.mark.parametrize("privileged", [False, True])
+def test_hard_limit_above_ours(runtime, bundle, world, privileged):
+    """It is raised before the user namespace is entered, where nobody has the power any more. Who does not
+    have it outside either is told so."""
+    CAP_SYS_RESOURCE, PR_CAPBSET_READ = 24, 23
+    status = pathlib.Path("/proc/self/status").read_text()
+    able = int(re.search(r"CapEff:\s*(\w+)", status)[1], 16) >> CAP_SYS_RESOURCE & 1
+    world.need(able == privileged, f"CAP_SYS_RESOURCE is {'missing' if privileged else 'there'}")
+    bundle.namespace("user")
+    if world.root:
+        bundle.linux["uidMappings"] = bundle.linux["gidMappings"] = [
+            {"containerID": 0, "hostID": 0, "size": 1000}]
+    bundle.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 5000}]
+    lower = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (400, 400))}
+    if able:
+        assert runtime.report(bundle, **lower).rlimits["NOFILE"] == [100, 5000]
+    else:
+        runtime.run(bundle.probe("exit", 0), **lower,
+                    error=r"process.rlimits\[0\]: raise the hard limit to 5000: [Oo]peration not permitted")
