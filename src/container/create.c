@@ -60,10 +60,10 @@ static void undo(struct creation *c)
 
 	if (c->has_process)
 		launch_kill(&c->launch);
-	if (c->has_cgroup)
-		(void)cgroup_remove(&c->cgroup.ref, REMOVE_TIMEOUT_MS, &ignored);
 	if (c->has_directory)
 		(void)shared_detach(&c->state.root, c->loaded.rootfs, &ignored);
+	if (c->has_cgroup)
+		(void)cgroup_remove(&c->cgroup.ref, REMOVE_TIMEOUT_MS, &ignored);
 	if (c->has_run_hooks)
 		run_poststop(c);
 	if (c->has_directory)
@@ -376,9 +376,9 @@ static int clean_up(struct creation *c, struct err *e)
 
 	if (c->o->keep)
 		return 0;
-	r = cgroup_remove(&c->cgroup.ref, REMOVE_TIMEOUT_MS, e);
+	r = shared_detach(&c->state.root, c->loaded.rootfs, e);
 	if (r == 0)
-		r = shared_detach(&c->state.root, c->loaded.rootfs, e);
+		r = cgroup_remove(&c->cgroup.ref, REMOVE_TIMEOUT_MS, e);
 	if (r < 0)
 		return r;
 	run_poststop(c);
