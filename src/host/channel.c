@@ -55,9 +55,7 @@ static int take_fd(struct msghdr *h)
 	return fd;
 }
 
-/* An error from init says something, and its strings end where they should, whatever init became.
- */
-static void mend(struct err *e)
+void channel_clean_error(struct err *e)
 {
 	e->where[sizeof(e->where) - 1] = '\0';
 	e->text[sizeof(e->text) - 1] = '\0';
@@ -66,6 +64,13 @@ static void mend(struct err *e)
 		(void)str_copy(e->text, sizeof(e->text), "init failed");
 	if (e->code >= 0)
 		e->code = -EIO;
+}
+
+int channel_page_error(const volatile struct plan_page *page, struct err *e)
+{
+	*e = page->err;
+	channel_clean_error(e);
+	return e->code;
 }
 
 int channel_receive(int fd, struct channel_message *ret, struct err *e)
@@ -106,7 +111,7 @@ int channel_receive(int fd, struct channel_message *ret, struct err *e)
 		return err_set(e, ERR_INTERNAL, -EBADMSG, "init sent a damaged message");
 	}
 	if (ret->head.type == PLAN_MSG_FAILED)
-		mend(&ret->err);
+		channel_clean_error(&ret->err);
 	return 1;
 }
 

@@ -3,6 +3,7 @@
 #include "plan/print.h"
 
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <stdarg.h>
 
 #include "base/path.h"
@@ -69,6 +70,13 @@ static const struct bit_name target_names[] = {
 	{PLAN_MOUNT_COPY_MODE, "copy-mode"},
 	{PLAN_MOUNT_COPY_OWNER, "copy-owner"},
 	{PLAN_MOUNT_LABEL_ROOT, "label-root"},
+};
+
+static const struct bit_name filter_names[] = {
+	{SECCOMP_FILTER_FLAG_LOG, "log"},
+	{SECCOMP_FILTER_FLAG_SPEC_ALLOW, "spec-allow"},
+	{SECCOMP_FILTER_FLAG_NEW_LISTENER, "new-listener"},
+	{1 << 5, "wait-killable-recv"}, /* 5.19 */
 };
 
 static void add_attrs(struct words *w, uint64_t set, uint64_t clear, const char *prefix)
@@ -229,6 +237,8 @@ static void words_u32(struct words *w, const struct plan_block *k, enum print_ki
 		words_mode(w, v);
 	else if (kind == PRINT_RESOURCE)
 		add_word(w, "%s", rlimit_name(v));
+	else if (kind == PRINT_FILTER_FLAGS)
+		add_bits(w, v, filter_names, ARRAY_SIZE(filter_names), "");
 	else if (kind == PRINT_TARGET)
 		add_bits(w, v, target_names, ARRAY_SIZE(target_names), "");
 }
@@ -248,6 +258,7 @@ static void field_words(struct words *w, const struct plan_block *k, const struc
 	case PRINT_GROUPS:
 	case PRINT_SLOT:
 	case PRINT_TARGET:
+	case PRINT_FILTER_FLAGS:
 	case PRINT_RESOURCE:
 		words_u32(w, k, f->kind, *(const uint32_t *)at);
 		break;
@@ -341,6 +352,14 @@ static const char *manager_name(enum cgroup_manager m)
 					      : "cgroupfs";
 }
 
+static void text_write(struct text *t, const struct plan_cgroup_write *w)
+{
+	line(t, "  write %s=%s", w->file, w->value);
+	if (w->else_file)
+		line(t, " or %s=%s", w->else_file, w->else_value);
+	line(t, "%s%s  # %s\n", w->if_there ? " if-there" : "", w->late ? " late" : "", w->origin);
+}
+
 static void text_cgroup(struct text *t, const struct plan_cgroup *c)
 {
 	line(t, "cgroup  manager=%s path=%s%s%s\n", manager_name(c->manager),
@@ -349,8 +368,7 @@ static void text_cgroup(struct text *t, const struct plan_cgroup *c)
 	for (size_t n = 0; n < c->n_v1; n++)
 		line(t, "  hierarchy %s\n", c->v1[n]->controllers);
 	for (size_t n = 0; n < c->n_writes; n++)
-		line(t, "  write %s=%s  # %s\n", c->writes[n].file, c->writes[n].value,
-		     c->writes[n].origin);
+		text_write(t, &c->writes[n]);
 	if (c->n_device_program > 0)
 		line(t, "  device-policy instructions=%u  # linux.resources.devices\n",
 		     (unsigned)c->n_device_program);
@@ -566,6 +584,14 @@ static void json_cgroup(struct json_writer *w, const struct plan_cgroup *c)
 		json_object_begin(w);
 		json_kv_string(w, "file", c->writes[n].file);
 		json_kv_string(w, "value", c->writes[n].value);
+		if (c->writes[n].else_file) {
+			json_kv_string(w, "elseFile", c->writes[n].else_file);
+			json_kv_string(w, "elseValue", c->writes[n].else_value);
+		}
+		if (c->writes[n].if_there)
+			json_kv_bool(w, "ifThere", true);
+		if (c->writes[n].late)
+			json_kv_bool(w, "late", true);
 		json_kv_string(w, "origin", c->writes[n].origin);
 		json_object_end(w);
 	}
