@@ -40,6 +40,9 @@ class Trial:
         if error:
             return error
         error = self.command("start", id)
+        if error:  # of a hook, say: the container may be gone with it
+            self.runtime("delete", "--force", id)
+            return error
         harness.poll_until(lambda: self.runtime("state", id, stdout=harness.ANY).json()["status"] == "stopped",
                            "the program ends")
         self.runtime("delete", id)
