@@ -109,3 +109,58 @@ int value_to_user(const char *s, struct value_user *ret)
 	*ret = user;
 	return 0;
 }
+
+int value_to_i64(const char *s, int64_t *ret)
+{
+	bool negative = s[0] == '-';
+	uint64_t v;
+	int r = str_to_u64(s + negative, &v);
+
+	if (r < 0)
+		return r;
+	if (v > (uint64_t)INT64_MAX)
+		return -ERANGE;
+	*ret = negative ? -(int64_t)v : (int64_t)v;
+	return 0;
+}
+
+int value_to_size(const char *s, int64_t *ret)
+{
+	static const char units[] = "kmgtp";
+	size_t digits = strspn(s, "0123456789");
+	char number[24];
+	uint64_t v;
+	int shift = 0, r;
+
+	if (str_eq(s, "-1")) {
+		*ret = -1;
+		return 0;
+	}
+	if (str_format(number, sizeof(number), "%.*s", (int)digits, s) >= sizeof(number))
+		return -ERANGE;
+	r = str_to_u64(number, &v);
+	if (r < 0)
+		return r;
+	s += digits;
+	for (size_t i = 0; *s && shift == 0 && units[i]; i++) {
+		if ((*s | 0x20) == units[i])
+			shift = 10 * (int)(i + 1);
+	}
+	s += shift > 0;
+	s += shift > 0 && (*s | 0x20) == 'i';
+	s += (*s | 0x20) == 'b';
+	if (*s)
+		return -EINVAL;
+	if (v > (uint64_t)INT64_MAX >> shift)
+		return -ERANGE;
+	*ret = (int64_t)(v << shift);
+	return 0;
+}
+
+int value_to_rlimit(const char *s, uint64_t *ret)
+{
+	if (!str_eq(s, "unlimited") && !str_eq(s, "infinity") && !str_eq(s, "-1"))
+		return str_to_u64(s, ret);
+	*ret = UINT64_MAX;
+	return 0;
+}

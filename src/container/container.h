@@ -90,6 +90,19 @@ int container_delete(struct runtime *rt, const char *id, bool force, struct err 
 int container_pause(struct runtime *rt, const char *id, struct err *e);
 int container_resume(struct runtime *rt, const char *id, struct err *e);
 
+struct update_options {
+	const char *resources_file;      /* linux.resources as JSON; "-" is stdin, "" none */
+	struct spec_resources resources; /* added to those of the file */
+	struct spec_rlimit *rlimits;     /* of all processes that run */
+	size_t n_rlimits;
+	struct str_list device_rules; /* "allow c 10:229 rwm", behind those that there are */
+};
+
+/* Change the limits of a container that is created, running or paused. What is not said stays as it
+ * is. Nothing is undone when one of them is refused. */
+int container_update(struct runtime *rt, const char *id, const struct update_options *o,
+		     struct err *e);
+
 /* The pids in the container, from its cgroup, in the host's pid namespace. */
 int container_pids(struct runtime *rt, const char *id, pid_t **ret, size_t *ret_n, struct err *e);
 
