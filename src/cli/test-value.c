@@ -189,6 +189,27 @@ static void test_numbers(void **state)
 	assert_true(value_to_rlimit("-2", &u) < 0);
 }
 
+static void test_durations(void **state)
+{
+	static const struct {
+		const char *word;
+		uint32_t ms;
+	} rows[] = {
+		{"5s", 5000},    {"250ms", 250}, {"1m30s", 90000}, {"2", 2000}, {"1h", 3600000},
+		{"1s5ms", 1005}, {"", 0},        {"0", 0},         {"0s", 0},   {"s", 0},
+		{"5x", 0},       {"-1s", 0},     {"1s2", 0},       {"1.5s", 0}, {"99999999h", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint32_t ms = 0;
+		int r = value_to_duration(rows[i].word, &ms);
+
+		if (ms != rows[i].ms || (r == 0) != (ms > 0))
+			fail_msg("%s: %u", rows[i].word, ms);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +218,7 @@ int main(void)
 		cmocka_unit_test(test_bools),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_durations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

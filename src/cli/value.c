@@ -164,3 +164,37 @@ int value_to_rlimit(const char *s, uint64_t *ret)
 	*ret = UINT64_MAX;
 	return 0;
 }
+
+int value_to_duration(const char *s, uint32_t *ret)
+{
+	static const struct {
+		const char *name;
+		uint64_t ms;
+	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+	uint64_t total = 0;
+
+	do {
+		size_t digits = strspn(s, "0123456789"), letters = strspn(s + digits, "hms");
+		char number[12];
+		uint64_t v, ms = 0;
+
+		if (str_format(number, sizeof(number), "%.*s", (int)digits, s) >= sizeof(number) ||
+		    str_to_u64(number, &v) < 0)
+			return -EINVAL;
+		for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+			if (strlen(units[i].name) == letters &&
+			    strncmp(s + digits, units[i].name, letters) == 0)
+				ms = units[i].ms;
+		}
+		s += digits + letters;
+		if (letters == 0 && *s == '\0' && total == 0)
+			ms = 1000;
+		if (ms == 0)
+			return -EINVAL;
+		total += v * ms;
+	} while (*s && total <= INT32_MAX);
+	if (total == 0 || total > INT32_MAX)
+		return -EINVAL;
+	*ret = (uint32_t)total;
+	return 0;
+}

@@ -35,3 +35,7 @@ int value_to_size(const char *s, int64_t *ret) _must_check_;
 
 /* A resource limit: a number, or "unlimited", "infinity" or -1. Returns 0 or -EINVAL. */
 int value_to_rlimit(const char *s, uint64_t *ret) _must_check_;
+
+/* A time as Go writes it, "5s", "1m30s", "250ms", or in seconds without a unit; in milliseconds, at
+ * least 1. Returns 0 or -EINVAL. */
+int value_to_duration(const char *s, uint32_t *ret) _must_check_;

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "cgroup/stats.h"
 #include "oci/spec.h"
 #include "plan/cgroup.h"
 
@@ -122,6 +123,22 @@ int container_info(struct runtime *rt, const char *id, struct container_info *re
 /* All containers under the root, sorted by id. A damaged one is reported by rt->warn and skipped.
  */
 int container_list(struct runtime *rt, struct container_info **ret, size_t *ret_n, struct err *e);
+
+struct container_event {
+	const char *id;
+	bool is_oom; /* the kernel has killed for want of memory; else it is time for numbers */
+	struct cgroup_stats stats;
+	struct cgroup_oom oom; /* so far */
+	const pid_t *pids;     /* is_oom: what is left */
+	size_t n_pids;
+};
+
+/* Tell @tell the numbers of container @id every @interval_ms, and each time that the kernel has
+ * killed in it, until it ends or @tell returns less than 0. With @once: the numbers of now. What an
+ * event holds lives until @tell returns. */
+int container_events(struct runtime *rt, const char *id, bool once, unsigned interval_ms,
+		     int (*tell)(void *data, const struct container_event *ev, struct err *e),
+		     void *data, struct err *e);
 
 struct plan_options {
 	const char *bundle, *config;

@@ -155,13 +155,13 @@ static int read_all(struct update *u, struct err *e)
 static int write_limits(struct update *u, struct err *e)
 {
 	struct cgroup_ref *ref = &u->live.state.cgroup;
+	struct cgroup c = CGROUP_INIT;
 	int r;
 
-	if (ref->unified_dir[0] == '\0' && ref->n_v1 == 0) {
-		(void)err_set(e, ERR_CGROUP, -EOPNOTSUPP,
-			      "container \"%s\" has no cgroup of its own", u->live.state.id);
-		return err_hint(e, "limits need one: see delegation in docs/resources.md");
-	}
+	r = live_open_cgroup(&u->live, &c, e);
+	cgroup_close(&c);
+	if (r < 0)
+		return r;
 	r = cgroup_match(u->rt->arena, ref, &u->facts.cgroup, &u->plan, e);
 	if (r > 0) {
 		int n_new = r;
@@ -186,7 +186,7 @@ static int write_devices(struct update *u, struct err *e)
 	r = plan_device_program(u->rt->arena, u->all.devices, u->all.n_devices,
 				&u->plan.device_program, &u->plan.n_device_program, e);
 	if (r == 0)
-		r = cgroup_open(&u->live.state.cgroup, &c, e);
+		r = live_open_cgroup(&u->live, &c, e);
 	if (r == 0)
 		r = cgroup_replace_devices(&c, &u->plan, e);
 	cgroup_close(&c);
@@ -232,7 +232,7 @@ static int write_rlimits(struct update *u, struct err *e)
 
 	if (u->o->n_rlimits == 0)
 		return 0;
-	r = cgroup_open(&u->live.state.cgroup, &c, e);
+	r = live_open_cgroup(&u->live, &c, e);
 	if (r == 0)
 		r = cgroup_pids(u->rt->arena, &c, &pids, &n, e);
 	cgroup_close(&c);
