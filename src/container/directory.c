@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "container/exit.h"
 #include "host/notify.h"
 
 #include <stdlib.h>
@@ -225,6 +226,7 @@ int directory_remove(struct directory *d, struct err *e)
 	if (r == -ENOTEMPTY) {
 		remove_temporaries(d->fd);
 		notify_remove(d->fd);
+		exit_unpin(d->fd);
 		r = sys_unlinkat(d->root_fd, d->id, AT_REMOVEDIR);
 	}
 	if (r < 0 && r != -ENOENT)

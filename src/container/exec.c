@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "container/attach.h"
+#include "container/exec-cgroup.h"
 #include "container/live.h"
 #include "container/load.h"
 #include "container/process.h"
@@ -74,13 +75,26 @@ static int prepare(struct execution *x, struct err *e)
 static int open_cgroup(struct execution *x, struct err *e)
 {
 	const struct cgroup_ref *ref = &x->live.state.cgroup;
-	int r;
+	int r = exec_cgroup_select(x->rt->arena, &x->o->cgroups, &x->live.state.cgroup, e);
 
+	if (r < 0)
+		return r;
 	if (ref->unified_dir[0] == '\0' && ref->n_v1 == 0)
 		return 0;
 	r = cgroup_open(ref, &x->cgroup, e);
 	/* The process still lives, so this is somebody else's removal. */
 	return r == -ENOENT ? err_set(e, ERR_CGROUP, r, "the container's cgroup is gone") : r;
+}
+
+/* Since 5.7 a cgroup whose children have controllers takes no processes: an init that is a service
+ * manager moved into a child before. So does this process, unless --cgroup chose. */
+static int follow_init(struct execution *x, struct err *e)
+{
+	int r;
+
+	cgroup_close(&x->cgroup);
+	r = exec_cgroup_of_init(x->rt->arena, x->live.state.pid, &x->live.state.cgroup, e);
+	return r < 0 ? r : cgroup_open(&x->live.state.cgroup, &x->cgroup, e);
 }
 
 static int run(struct execution *x, struct err *e)
@@ -100,6 +114,11 @@ static int run(struct execution *x, struct err *e)
 		r = schedule_own_cpus(&x->plan.schedule, e);
 	if (r == 0)
 		r = launch_start(&request, &x->launch, e);
+	if (r == -EBUSY && x->cgroup.unified_fd >= 0 && x->o->cgroups.n == 0) {
+		r = follow_init(x, e);
+		if (r == 0)
+			r = launch_start(&request, &x->launch, e);
+	}
 	if (r < 0)
 		return r;
 	/* Nothing has to reach the caller first: the process need not wait for us. */
@@ -126,8 +145,6 @@ static int execute(struct execution *x, const char *id, int *ret_status, struct 
 {
 	int r;
 
-	if (x->o->cgroup[0] != '\0')
-		return err_set(e, ERR_UNSUPPORTED, -EOPNOTSUPP, "--cgroup: not implemented yet");
 	r = live_open(x->rt, id, false, &x->live, e);
 	if (r == 0)
 		r = check_status(&x->live, x->o, e);

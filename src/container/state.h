@@ -38,6 +38,8 @@ struct state {
 	uint32_t owner;      /* uid of the creator */
 	uint64_t namespaces; /* CLONE_NEW* that exec joins */
 	struct cgroup_ref cgroup;
+	bool has_exit_status; /* how it ended; the kernel may keep it instead (container/exit.h) */
+	uint32_t exit_status;
 	uint32_t hooks; /* enum state_hook bits: what later commands have to run */
 	struct str_map annotations;
 };
