@@ -618,6 +618,16 @@ static inline int sys_execveat(int dirfd, const char *path, char *const argv[], 
 	return (int)SYS5(execveat, dirfd, path, argv, envp, flags);
 }
 
+static inline int sys_execve(const char *path, char *const argv[], char *const envp[])
+{
+	return (int)SYS3(execve, path, argv, envp);
+}
+
+static inline int sys_seccomp(unsigned operation, unsigned flags, void *args)
+{
+	return (int)SYS3(seccomp, operation, flags, args);
+}
+
 static inline int sys_pidfd_open(pid_t pid, unsigned flags)
 {
 	return (int)SYS2(pidfd_open, pid, flags);
@@ -686,10 +696,11 @@ static inline int sys_bpf(int cmd, void *attr, unsigned size)
 	return (int)SYS3(bpf, cmd, attr, size);
 }
 
+/* Where a filter answers this call with an error only the processor can end us. */
 _noreturn_ static inline void sys_exit(int status)
 {
-	for (;;)
-		(void)sys_call_raw(SYS_exit_group, status, 0, 0, 0, 0, 0);
+	(void)sys_call_raw(SYS_exit_group, status, 0, 0, 0, 0, 0);
+	__builtin_trap();
 }
 
 /* --- signals, time, sockets, polling ---------------------------------------------------------- */

@@ -12,20 +12,50 @@
 /* For init to execute the program; what startContainer hooks may take comes on top. */
 #define DEADLINE_SECONDS 120
 
-/* The connection closes by the exec; before that init may have sent why it failed. */
+/* What init says after START, until its end closes. */
+struct verdict {
+	const volatile struct plan_page *page; /* init's; NULL unless it has a filter */
+};
+
+/* Returns 1 to go on. */
+static int take_word(struct verdict *v, const struct channel_message *m, struct err *e)
+{
+	void *page;
+
+	if (m->head.type == PLAN_MSG_FAILED) {
+		*e = m->err;
+		return e->code;
+	}
+	if (m->head.type != PLAN_MSG_PAGE || m->fd < 0 || v->page)
+		return err_set(e, ERR_INTERNAL, -EBADMSG, "init sent message %u to start",
+			       m->head.type);
+	page = sys_mmap(NULL, PLAN_PAGE_SIZE, 1 /* read */, 1 /* shared */, m->fd, 0);
+	if (sys_mmap_failed(page))
+		return err_sys(e, ERR_INTERNAL, (int)(long)page, "map the step page");
+	v->page = page;
+	return 1;
+}
+
+/* The connection closes by the exec; before that init may have sent why it failed, or under a
+ * filter have written it into its page. */
 static int await_verdict(int fd, struct err *e)
 {
-	struct channel_message m = {.fd = -EBADF};
-	int r = channel_receive(fd, &m, e);
+	struct verdict v = {0};
+	int r;
 
-	(void)fd_close(m.fd);
-	if (r <= 0)
-		return r;
-	if (m.head.type != PLAN_MSG_FAILED)
-		return err_set(e, ERR_INTERNAL, -EBADMSG, "init sent message %u to start",
-			       m.head.type);
-	*e = m.err;
-	return e->code;
+	do {
+		struct channel_message m = {.fd = -EBADF};
+
+		r = channel_receive(fd, &m, e);
+		if (r > 0)
+			r = take_word(&v, &m, e);
+		(void)fd_close(m.fd);
+	} while (r > 0);
+	if (r == 0 && v.page && v.page->failed)
+		r = channel_page_error(v.page, e);
+	if (v.page)
+		(void)sys_munmap((void *)(uintptr_t)v.page, PLAN_PAGE_SIZE);
+	return r;
 }
 
 /* The hooks of this command, if it has any: @ret is cleared otherwise. */

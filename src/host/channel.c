@@ -79,14 +79,20 @@ static int take_fd(struct msghdr *h)
 	return fd;
 }
 
-/* Strings in a struct err from init end where they should, whatever init became. */
-static void terminate(struct err *e)
+void channel_clean_error(struct err *e)
 {
 	e->where[sizeof(e->where) - 1] = '\0';
 	e->text[sizeof(e->text) - 1] = '\0';
 	e->hint[sizeof(e->hint) - 1] = '\0';
 	if (e->code >= 0)
 		e->code = -EIO;
+}
+
+int channel_page_error(const volatile struct plan_page *page, struct err *e)
+{
+	*e = page->err;
+	channel_clean_error(e);
+	return e->code;
 }
 
 int channel_receive(int fd, struct channel_message *ret, struct err *e)
@@ -127,7 +133,7 @@ int channel_receive(int fd, struct channel_message *ret, struct err *e)
 		return err_set(e, ERR_INTERNAL, -EBADMSG, "init sent a damaged message");
 	}
 	if (ret->head.type == PLAN_MSG_FAILED)
-		terminate(&ret->err);
+		channel_clean_error(&ret->err);
 	return 1;
 }
 

@@ -24,6 +24,12 @@ struct channel_message {
 	int fd;         /* the descriptor that came along, owned by the receiver; -EBADF if none */
 };
 
+/* Make an error that comes from init one that can be printed, whatever it is. */
+void channel_clean_error(struct err *e);
+
+/* The error that init left in its step page. Returns its code. */
+int channel_page_error(const volatile struct plan_page *page, struct err *e);
+
 /* Receive one message. Returns 1, 0 when init's end is closed, or -errno; -EAGAIN when the deadline
  * of channel_set_deadline() passed. */
 int channel_receive(int fd, struct channel_message *ret, struct err *e) _must_check_;

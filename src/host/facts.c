@@ -36,6 +36,7 @@ static int probe_capabilities(struct facts *f, struct err *e)
 	f->may_bpf = f->admin ||
 		     ((effective & (1ULL << CAP_BPF)) && (effective & (1ULL << CAP_NET_ADMIN)));
 	/* The last capability is found by asking: nearly always the first question answers it. */
+	f->architecture = seccomp_native_arch();
 	f->last_cap = CAPABILITY_MAX - 1;
 	while (f->last_cap > 0 && sys_prctl(PR_CAPBSET_READ, f->last_cap, 0, 0, 0) < 0)
 		f->last_cap--;

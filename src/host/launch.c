@@ -413,6 +413,7 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 	case PLAN_MSG_OFFSETS_SET:
 	case PLAN_MSG_HOST_DONE:
 	case PLAN_MSG_GO:
+	case PLAN_MSG_PAGE:
 	case PLAN_MSG_WAITING:
 	case PLAN_MSG_START:
 	case PLAN_MSG_MAX:
@@ -492,6 +493,8 @@ static int await_program(struct launch *l, struct err *e)
 {
 	const struct plan_block *k = l->plan->block;
 
+	if (l->page->failed)
+		return channel_page_error(l->page, e);
 	if (l->page->step < k->steps.n)
 		return describe_end(l, e);
 	while (is_init(l))

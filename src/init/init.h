@@ -28,6 +28,8 @@ struct init {
 	int proc_fd;                     /* our own proc instance for kernel parameters */
 	bool cwd_done;                   /* the working directory is entered */
 	const char *program;             /* what EXEC executes */
+	int plan_fd;                     /* the memfd with the step page, for START */
+	bool filtered;                   /* no system call may be made but the exec */
 };
 
 /* Every step: @operand is its structure from the plan. Returns 0 or a negative errno with *@e
@@ -71,7 +73,8 @@ int sync_expect(struct init *i, uint32_t type, struct err *e);
 /* The same for a message with exactly @n descriptors. */
 int sync_expect_fds(struct init *i, uint32_t type, int *fds, int n, struct err *e);
 
-/* Report *@e and the current step, best effort. */
+/* Report *@e and the current step, best effort: to the other side, or under a filter in the step
+ * page, which the other side looks at when the channel has closed. */
 void sync_send_failure(struct init *i, const struct err *e);
 
 /* --- attr.c ---------------------------------------------------------------------------------- */

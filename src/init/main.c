@@ -111,7 +111,7 @@ int main(int argc, char **argv)
 		sys_exit(70);
 	/* Not by an initializer, which would put a page of zeros into the image. */
 	i.root_fd = i.terminal_fd = i.empty_fd = i.null_fd = -EBADF;
-	i.host_proc_fd = i.proc_fd = -EBADF;
+	i.host_proc_fd = i.proc_fd = i.plan_fd = -EBADF;
 	for (size_t n = 0; n < ARRAY_SIZE(i.state_fds); n++)
 		i.state_fds[n] = -EBADF;
 	i.sync_fd = i.report_fd = (int)fd;

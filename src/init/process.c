@@ -126,10 +126,12 @@ static int raise_ambient(uint64_t ambient, struct err *e)
 
 int step_CAPABILITIES(struct init *i, const struct plan_capabilities *o, struct err *e)
 {
+	uint64_t effective = o->effective | o->until_exec;
+	uint64_t permitted = o->permitted | o->until_exec;
 	struct sys_cap_header header = {.version = CAP_VERSION_3};
 	struct sys_cap_data data[2] = {
-		{(uint32_t)o->effective, (uint32_t)o->permitted, (uint32_t)o->inheritable},
-		{(uint32_t)(o->effective >> 32), (uint32_t)(o->permitted >> 32),
+		{(uint32_t)effective, (uint32_t)permitted, (uint32_t)o->inheritable},
+		{(uint32_t)(effective >> 32), (uint32_t)(permitted >> 32),
 		 (uint32_t)(o->inheritable >> 32)},
 	};
 	int r = sys_capset(&header, data);

@@ -55,6 +55,7 @@ static int close_others(const struct init *i, const struct plan_descriptors *o)
 		init_slot(i, o->listener),
 		init_slot(i, o->output),
 		init_slot(i, o->errors),
+		i->plan_fd,
 		i->state_fds[PLAN_HOOK_CREATED],
 	};
 	int r = 0;
@@ -110,7 +111,7 @@ static bool started(int fd)
 	return n == sizeof(m) && m.type == PLAN_MSG_START;
 }
 
-int step_START(struct init *i, const struct plan_slot_op *o, struct err *e)
+int step_START(struct init *i, const struct plan_start *o, struct err *e)
 {
 	int listener = init_slot(i, o->slot);
 
@@ -131,7 +132,7 @@ int step_START(struct init *i, const struct plan_slot_op *o, struct err *e)
 		if (started(fd)) {
 			i->sync_fd = i->report_fd = fd;
 			(void)sys_close(listener);
-			return 0;
+			return o->page ? sync_send(i, fd, PLAN_MSG_PAGE, 0, i->plan_fd, e) : 0;
 		}
 		(void)sys_close(fd);
 	}
@@ -141,7 +142,8 @@ int step_EXEC(struct init *i, const struct plan_none *o, struct err *e)
 {
 	const void *argv = init_array(i, i->block->argv, sizeof(uint64_t));
 	const void *envp = init_array(i, i->block->envp, sizeof(uint64_t));
-	int r = sys_execveat(AT_FDCWD, i->program, (char *const *)argv, (char *const *)envp, 0);
+	/* Not execveat(2): profiles that name the calls they allow may know this one only. */
+	int r = sys_execve(i->program, (char *const *)argv, (char *const *)envp);
 
 	(void)o;
 	return err_sys(e, r == -ENOENT ? ERR_EXEC_MISSING : ERR_EXEC_FAILED, r, "exec: \"%s\"",

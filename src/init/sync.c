@@ -69,9 +69,9 @@ int sync_receive_setup(struct init *i, struct err *e)
 	if (n < 1 || m.type != PLAN_MSG_SETUP || m.n_fds > PLAN_SLOTS_MAX)
 		return err_set(e, ERR_INTERNAL, -EBADMSG, "the set-up message is damaged");
 	r = map_plan(i, fds[0], (size_t)m.value, e);
-	(void)sys_close(fds[0]);
 	if (r < 0)
 		return r;
+	i->plan_fd = fds[0];
 	memcpy(i->slots, fds + 1, (size_t)(n - 1) * sizeof(int));
 	i->n_slots = (uint32_t)n - 1;
 	while (i->n_slots < m.n_fds) {
@@ -143,5 +143,10 @@ void sync_send_failure(struct init *i, const struct err *e)
 	};
 	struct msghdr h = {.msg_iov = iov, .msg_iovlen = 2};
 
+	if (i->filtered) {
+		i->page->err = *e;
+		i->page->failed = 1;
+		return;
+	}
 	(void)sys_sendmsg(i->report_fd, &h, MSG_NOSIGNAL);
 }

@@ -5,12 +5,15 @@
 
 #include "base/str.h"
 #include "plan/build.h"
+#include "seccomp/compile/compile.h"
 
 /* Taken up elsewhere: by build-hooks.c and container/hooks.c, below, by container/create.c, by
- * build-mount.c. */
+ * build-mount.c, by build-seccomp.c. */
 static const char *const honoured[] = {
-	"run.oci.hooks.stdout",   "run.oci.hooks.stderr",       "run.oci.keep_original_groups",
-	"run.oci.pidfd_receiver", "run.oci.mount_context_type",
+	"run.oci.hooks.stdout",          "run.oci.hooks.stderr",
+	"run.oci.keep_original_groups",  "run.oci.pidfd_receiver",
+	"run.oci.mount_context_type",    SECCOMP_ANNOTATION_BPF,
+	SECCOMP_ANNOTATION_FAIL_UNKNOWN,
 };
 
 static const char *const prefixes[] = {
@@ -28,7 +31,7 @@ static int refuse_unknown(struct builder *b, const char *key)
 	return 0;
 }
 
-static int read_flag(struct builder *b, const char *key, bool *ret)
+int plan_read_flag(struct builder *b, const char *key, bool *ret)
 {
 	const char *value = spec_annotation(b->spec, key);
 
@@ -50,5 +53,5 @@ int plan_annotations(struct builder *b)
 		if (r < 0)
 			return r;
 	}
-	return read_flag(b, "run.oci.keep_original_groups", &b->keep_groups);
+	return plan_read_flag(b, "run.oci.keep_original_groups", &b->keep_groups);
 }

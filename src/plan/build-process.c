@@ -244,6 +244,7 @@ int plan_process(struct builder *b, struct plan_array *ret_argv, struct plan_arr
 				      .permitted = caps.permitted,
 				      .inheritable = caps.inheritable,
 				      .ambient = caps.ambient,
+				      .until_exec = plan_seccomp_capability(b),
 			      });
 	plan_cwd_step(b, true);
 	if (p->no_new_privileges)
@@ -275,12 +276,14 @@ int plan_process_end(struct builder *b)
 					  .errors = b->hook_errors});
 	plan_add_READY(&b->block, "", (struct plan_none){0});
 	if (b->options->purpose == PURPOSE_CREATE)
-		plan_add_START(&b->block, "", (struct plan_slot_op){.slot = listener});
+		plan_add_START(&b->block, "",
+			       (struct plan_start){.slot = listener, .page = b->filter.n > 0});
 	if (b->options->purpose != PURPOSE_EXEC) {
 		r = plan_start_hooks(b);
 		if (r < 0)
 			return r;
 	}
+	plan_seccomp_load(b);
 	plan_add_EXEC(&b->block, "process.args", (struct plan_none){0});
 	return 0;
 }

@@ -50,22 +50,26 @@ int plan_unsupported(struct builder *b, const char *where)
 void plan_warn(struct builder *b, const char *where, const char *fmt, ...)
 {
 	struct plan *p = b->plan;
-	struct err *list = arena_newn(b->arena, struct err, p->n_warnings + 1);
+	struct err *list = p->warnings;
 	char text[sizeof(list->text)];
 	va_list ap;
 
-	if (!list) {
-		b->block.failed = true;
-		return;
+	if (p->n_warnings == p->cap_warnings) {
+		p->cap_warnings = MAX(p->cap_warnings * 2, (size_t)4);
+		list = arena_newn(b->arena, struct err, p->cap_warnings);
+		if (!list) {
+			b->block.failed = true;
+			return;
+		}
+		if (p->n_warnings > 0)
+			memcpy(list, p->warnings, p->n_warnings * sizeof(*list));
+		p->warnings = list;
 	}
-	if (p->n_warnings > 0)
-		memcpy(list, p->warnings, p->n_warnings * sizeof(*list));
 	va_start(ap, fmt);
 	(void)str_vformat(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	(void)err_set(&list[p->n_warnings], ERR_CONFIG_INVALID, -EINVAL, "%s", text);
 	(void)err_where(&list[p->n_warnings], "%s", where);
-	p->warnings = list;
 	p->n_warnings++;
 }
 
@@ -75,8 +79,6 @@ static int refuse_linux(struct builder *b)
 {
 	const struct spec_linux *l = &b->spec->linux_;
 
-	if (l->has_seccomp)
-		return plan_unsupported(b, "linux.seccomp");
 	return l->has_intel_rdt ? plan_unsupported(b, "linux.intelRdt") : 0;
 }
 
@@ -163,6 +165,8 @@ int plan_build(struct arena *a, const struct spec *spec, const struct facts *fac
 	if (r == 0)
 		r = plan_masks(&b);
 	if (r == 0)
+		r = plan_seccomp(&b);
+	if (r == 0)
 		r = plan_process(&b, &argv, &envp);
 	if (r == 0)
 		r = plan_process_end(&b);
@@ -187,7 +191,9 @@ int plan_build_exec(struct arena *a, const struct spec *spec, const struct spec_
 		return r;
 	if (process->terminal)
 		plan_console(&b, false);
-	r = plan_process(&b, &argv, &envp);
+	r = plan_seccomp(&b);
+	if (r == 0)
+		r = plan_process(&b, &argv, &envp);
 	if (r < 0)
 		return r;
 	/* Only now into the pid namespace: whoever watches its /proc, root with CAP_SYS_PTRACE too,

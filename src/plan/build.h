@@ -13,6 +13,7 @@
 #include "plan/cgroup.h"
 #include "plan/facts.h"
 #include "plan/plan.h"
+#include "seccomp/compile/policy.h"
 
 /* How the process comes to be; ARCHITECTURE.md has the pictures. */
 enum plan_shape {
@@ -134,7 +135,7 @@ struct plan {
 	bool hooks_unbounded;           /* one of init's hooks has no timeout */
 	uint64_t hook_seconds;          /* else the time that they may take */
 	struct err *warnings;
-	size_t n_warnings;
+	size_t n_warnings, cap_warnings;
 	const struct plan_block *block;
 };
 
@@ -171,6 +172,7 @@ struct builder {
 	bool keep_groups;                   /* run.oci.keep_original_groups */
 	uint32_t listen_slot;               /* of the environment, for LISTEN_PID */
 	plan_slot hook_output, hook_errors; /* of run.oci.hooks.{stdout,stderr} */
+	struct seccomp_program filter;      /* no instructions: none */
 	struct err *e;
 };
 
@@ -231,6 +233,14 @@ int plan_parse_list(const char *text, uint64_t *bits, size_t max) _must_check_;
  * name.
  */
 int plan_annotations(struct builder *b);
+/* The annotation @key as a boolean; *@ret is left alone where it is missing. */
+int plan_read_flag(struct builder *b, const char *key, bool *ret);
+
+/* build-seccomp.c: the filter; the step that loads it; and the capability that init must keep until
+ * then, as a mask. */
+int plan_seccomp(struct builder *b);
+void plan_seccomp_load(struct builder *b);
+uint64_t plan_seccomp_capability(const struct builder *b);
 
 /* build-listen.c: the environment with what socket activation adds, and the step for LISTEN_PID. */
 int plan_listen_env(struct builder *b, struct str_list *ret);

@@ -202,6 +202,16 @@ static int read_rlimits(struct reader *r, _unused_ const struct json_value *v, v
 	return q;
 }
 
+static int read_architecture(struct reader *r, const struct json_value *v, void *field)
+{
+	int arch = seccomp_arch_from_name(v->text);
+
+	if (arch < 0)
+		return fail_type(r, v, "an architecture, \"SCMP_ARCH_X86_64\"");
+	*(int *)field = arch;
+	return 0;
+}
+
 static int read_arrangement(struct reader *r, const struct json_value *v, void *field)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(arrangement_names); i++) {
@@ -287,6 +297,7 @@ static struct facts privileged(void)
 		.may_bpf = true,
 		.capabilities = (1ULL << CAPABILITY_MAX) - 1,
 		.last_cap = CAPABILITY_MAX - 1,
+		.architecture = SECCOMP_ARCH_X86_64,
 		.cgroup =
 			{
 				.arrangement = CGROUP_UNIFIED,
@@ -316,6 +327,8 @@ int facts_parse(struct arena *a, char *text, size_t len, struct facts *ret, stru
 		{"capabilities", JSON_ARRAY, read_capabilities,
 		 offsetof(struct facts, capabilities)},
 		{"lastCap", JSON_NUMBER, read_u32, offsetof(struct facts, last_cap)},
+		{"architecture", JSON_STRING, read_architecture,
+		 offsetof(struct facts, architecture)},
 		{"cpusLimited", JSON_TRUE, read_bool, offsetof(struct facts, cpus_limited)},
 		{"ignoredSignals", JSON_ARRAY, read_signals,
 		 offsetof(struct facts, ignored_signals)},
@@ -396,6 +409,9 @@ void facts_write(const struct facts *f, struct json_writer *w)
 	}
 	json_array_end(w);
 	json_kv_u64(w, "lastCap", f->last_cap);
+	if (f->architecture >= 0)
+		json_kv_string(w, "architecture",
+			       seccomp_arch_info((enum seccomp_arch)f->architecture)->name);
 	json_kv_bool(w, "cpusLimited", f->cpus_limited);
 	json_key(w, "ignoredSignals");
 	json_array_begin(w);

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
 #define PLAN_MAGIC   0x4e504c43u /* "CLPN" */
 #define PLAN_VERSION 1
 
@@ -75,7 +77,8 @@ typedef int32_t plan_slot;
 	X(PROGRAM, program, "program", "find the program")                                         \
 	X(DESCRIPTORS, descriptors, "descriptors", "close on exec what was not asked for")         \
 	X(READY, none, "ready", "report, and wait to be let go")                                   \
-	X(START, slot_op, "start", "wait for the start command")                                   \
+	X(START, start, "start", "wait for the start command")                                     \
+	X(SECCOMP, seccomp, "seccomp", "load the filter for system calls")                         \
 	X(EXEC, none, "exec", "become the container's process")
 
 enum plan_op {
@@ -95,8 +98,11 @@ struct plan_flags {
 	uint64_t flags; /* CLONE_NEW* */
 };
 
-struct plan_slot_op {
+/* Whoever speaks on the socket in the slot lets init go. With a filter no word can follow from then
+ * on: it is given the step page. */
+struct plan_start {
 	plan_slot slot;
+	uint32_t page;
 };
 
 struct plan_string {
@@ -353,12 +359,22 @@ struct plan_bounding {
 
 struct plan_capabilities {
 	uint64_t effective, permitted, inheritable, ambient;
+	/* Effective and permitted as well, for SECCOMP: the exec takes it away, since it computes
+	 * both from the other sets and the file (capabilities(7)). */
+	uint64_t until_exec;
 };
 
 /* Candidates are tried in order: the name itself if it holds a slash, else PATH's directories. */
 struct plan_program {
 	struct plan_array candidates; /* of plan_str */
 	plan_str name;
+};
+
+/* After it init makes no system call but the exec: a filter may deny any other. */
+struct plan_seccomp {
+	struct plan_array program; /* of struct sock_filter */
+	uint32_t flags;            /* SECCOMP_FILTER_FLAG_* */
+	uint32_t pad;
 };
 
 struct plan_descriptors {
@@ -390,6 +406,9 @@ struct plan_block {
 /* The first page of the memfd: written by init, read by the host half. */
 struct plan_page {
 	uint32_t step; /* index of the step being executed, plus one; 0: none yet */
+	/* The last step failed with the error below, and a filter may keep init from saying so. */
+	uint32_t failed;
+	struct err err;
 };
 #define PLAN_PAGE_SIZE 4096
 
@@ -409,6 +428,7 @@ struct plan_page {
 	X(CONSOLE, INIT, "the master of the container's terminal")                                 \
 	X(READY, INIT, "everything is set up")                                                     \
 	X(GO, HOST, "the host half is done too: go on")                                            \
+	X(PAGE, INIT, "to start: the memfd with the step page")                                    \
 	X(WAITING, INIT, "create: the death signal is off, start may come")                        \
 	X(FAILED, INIT, "a struct err follows; the step is in the header")                         \
 	X(START, START, "start command to init: go")

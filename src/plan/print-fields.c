@@ -19,7 +19,7 @@
 
 FIELDS(none) = {END};
 FIELDS(flags) = {FIELD(flags, flags, CLONE_FLAGS), END};
-FIELDS(slot_op) = {FIELD(slot_op, slot, SLOT), END};
+FIELDS(start) = {FIELD(start, slot, SLOT), FIELD(start, page, BOOL), END};
 FIELDS(string) = {FIELD(string, value, STRING), END};
 FIELDS(path) = {FIELD(path, path, STRING), END};
 FIELDS(lsm) = {
@@ -139,11 +139,9 @@ FIELDS(user) = {
 	FIELD(user, set_groups, GROUPS), FIELD(user, umask, MODE), END,
 };
 FIELDS(capabilities) = {
-	FIELD(capabilities, effective, CAPS),
-	FIELD(capabilities, permitted, CAPS),
-	FIELD(capabilities, inheritable, CAPS),
-	FIELD(capabilities, ambient, CAPS),
-	END,
+	FIELD(capabilities, effective, CAPS),   FIELD(capabilities, permitted, CAPS),
+	FIELD(capabilities, inheritable, CAPS), FIELD(capabilities, ambient, CAPS),
+	FIELD(capabilities, until_exec, CAPS),  END,
 };
 FIELDS(program) = {
 	FIELD(program, name, STRING),
@@ -155,6 +153,11 @@ FIELDS(descriptors) = {
 	FIELD(descriptors, listener, SLOT),
 	FIELD(descriptors, output, SLOT),
 	FIELD(descriptors, errors, SLOT),
+	END,
+};
+FIELDS(seccomp) = {
+	FIELD_AS("instructions", seccomp, program.n, U32),
+	FIELD(seccomp, flags, FILTER_FLAGS),
 	END,
 };
 

@@ -3,6 +3,7 @@
 #include "plan/print.h"
 
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <stdarg.h>
 
 #include "base/path.h"
@@ -69,6 +70,13 @@ static const struct bit_name target_names[] = {
 	{PLAN_MOUNT_COPY_MODE, "copy-mode"},
 	{PLAN_MOUNT_COPY_OWNER, "copy-owner"},
 	{PLAN_MOUNT_LABEL_ROOT, "label-root"},
+};
+
+static const struct bit_name filter_names[] = {
+	{SECCOMP_FILTER_FLAG_LOG, "log"},
+	{SECCOMP_FILTER_FLAG_SPEC_ALLOW, "spec-allow"},
+	{SECCOMP_FILTER_FLAG_NEW_LISTENER, "new-listener"},
+	{1 << 5, "wait-killable-recv"}, /* 5.19 */
 };
 
 static void add_attrs(struct words *w, uint64_t set, uint64_t clear, const char *prefix)
@@ -229,6 +237,8 @@ static void words_u32(struct words *w, const struct plan_block *k, enum print_ki
 		words_mode(w, v);
 	else if (kind == PRINT_RESOURCE)
 		add_word(w, "%s", rlimit_name(v));
+	else if (kind == PRINT_FILTER_FLAGS)
+		add_bits(w, v, filter_names, ARRAY_SIZE(filter_names), "");
 	else if (kind == PRINT_TARGET)
 		add_bits(w, v, target_names, ARRAY_SIZE(target_names), "");
 }
@@ -248,6 +258,7 @@ static void field_words(struct words *w, const struct plan_block *k, const struc
 	case PRINT_GROUPS:
 	case PRINT_SLOT:
 	case PRINT_TARGET:
+	case PRINT_FILTER_FLAGS:
 	case PRINT_RESOURCE:
 		words_u32(w, k, f->kind, *(const uint32_t *)at);
 		break;

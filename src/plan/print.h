@@ -17,25 +17,26 @@ enum print_kind {
 	PRINT_STRING, /* plan_str */
 	PRINT_U32,
 	PRINT_U64,
-	PRINT_MODE,        /* uint32_t, octal with the file type as a letter */
-	PRINT_BOOL,        /* uint32_t */
-	PRINT_GROUPS,      /* uint32_t, enum plan_set_groups */
-	PRINT_SLOT,        /* plan_slot; PLAN_NO_SLOT is left out */
-	PRINT_CLONE_FLAGS, /* uint64_t */
-	PRINT_MS_FLAGS,    /* uint64_t */
-	PRINT_ATTR,        /* struct plan_mount_attr */
-	PRINT_TARGET,      /* uint32_t, enum plan_mount_flags */
-	PRINT_CAPS,        /* uint64_t */
-	PRINT_RESOURCE,    /* uint32_t, RLIMIT_* */
-	PRINT_LIMIT,       /* uint64_t, ~0 is "unlimited" */
-	PRINT_SIGNALS,     /* uint64_t */
-	PRINT_STRINGS,     /* struct plan_array of plan_str */
-	PRINT_BITS,        /* struct plan_array of uint64_t: the numbers of the bits that are set */
-	PRINT_POINTERS,    /* struct plan_array of uint64_t: offsets of strings, then 0 */
-	PRINT_U32S,        /* struct plan_array of uint32_t */
-	PRINT_OPTIONS,     /* struct plan_array of struct plan_option */
-	PRINT_DEVICES,     /* struct plan_array of struct plan_device */
-	PRINT_LINKS,       /* struct plan_array of struct plan_symlink */
+	PRINT_MODE,         /* uint32_t, octal with the file type as a letter */
+	PRINT_BOOL,         /* uint32_t */
+	PRINT_GROUPS,       /* uint32_t, enum plan_set_groups */
+	PRINT_SLOT,         /* plan_slot; PLAN_NO_SLOT is left out */
+	PRINT_CLONE_FLAGS,  /* uint64_t */
+	PRINT_MS_FLAGS,     /* uint64_t */
+	PRINT_ATTR,         /* struct plan_mount_attr */
+	PRINT_TARGET,       /* uint32_t, enum plan_mount_flags */
+	PRINT_CAPS,         /* uint64_t */
+	PRINT_RESOURCE,     /* uint32_t, RLIMIT_* */
+	PRINT_LIMIT,        /* uint64_t, ~0 is "unlimited" */
+	PRINT_SIGNALS,      /* uint64_t */
+	PRINT_FILTER_FLAGS, /* uint32_t, SECCOMP_FILTER_FLAG_* */
+	PRINT_STRINGS,      /* struct plan_array of plan_str */
+	PRINT_BITS,     /* struct plan_array of uint64_t: the numbers of the bits that are set */
+	PRINT_POINTERS, /* struct plan_array of uint64_t: offsets of strings, then 0 */
+	PRINT_U32S,     /* struct plan_array of uint32_t */
+	PRINT_OPTIONS,  /* struct plan_array of struct plan_option */
+	PRINT_DEVICES,  /* struct plan_array of struct plan_device */
+	PRINT_LINKS,    /* struct plan_array of struct plan_symlink */
 };
 
 struct print_field {

@@ -64,6 +64,7 @@ static void test_round_trip(void **state)
 				   .may_map_ids = true,
 				   .capabilities = 0x8000000021ULL,
 				   .last_cap = 40,
+				   .architecture = SECCOMP_ARCH_AARCH64,
 				   .ignored_signals = 1ULL << 63 | 1ULL << 12,
 				   .cgroup = {.arrangement = CGROUP_HYBRID,
 					      .unified_mount_point = "/cg \"x\"",
@@ -85,6 +86,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(parse(text, &back), 0);
 	assert_string_equal(write(&back), text);
 	assert_int_equal(back.capabilities, f.capabilities);
+	assert_int_equal(back.architecture, f.architecture);
 	assert_int_equal(back.ignored_signals, f.ignored_signals);
 	assert_int_equal(back.rlimits[15].hard, UINT64_MAX - 15);
 	assert_int_equal(back.cgroup.n_v1, 20);

@@ -168,7 +168,7 @@ def test_pidfd_receiver(runtime, bundle, folder):
 
 @pytest.mark.parametrize("key", [
     "run.oci.handler", "run.oci.seccomp.receiver",
-    "run.oci.seccomp.plugins", "run.oci.seccomp_fail_unknown_syscall", "run.oci.seccomp_bpf_data",
+    "run.oci.seccomp.plugins",
     "run.oci.systemd.force_cgroup_v1", "run.oci.systemd.subgroup", "run.oci.delegate-cgroup",
     "org.criu.config", "org.systemd.property.TasksMax", "krun.cpus", "module.wasm.image/variant"])
 def test_refused_annotation(runtime, bundle, key):

@@ -12,8 +12,6 @@ from harness import ANY
 
 # What is not implemented must be refused, naming the key: where in the configuration, the value.
 UNSUPPORTED = {
-    "linux.seccomp": {"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64"],
-                      "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}]},
     "linux.resources.memory.limit": 1 << 28, "linux.resources.memory.swap": 1 << 29,
     "linux.resources.memory.reservation": 1 << 27,
     "linux.resources.cpu.shares": 512, "linux.resources.cpu.quota": 50000,

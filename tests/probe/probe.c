@@ -22,6 +22,8 @@
  *   catch SIGNAL         when the signal comes, write "signal N" and go on behind the next "sleep"
  *   kill SIGNAL          send a signal to itself
  *   spawn PATH           run PATH with the argument "exit" "0"; its exit code goes into the report
+ *   call NUMBER ARG      make a system call with one argument; the name of the errno, or "ok", goes
+ *                        into the report
  *   sleep                wait for ever, or for a caught signal
  *   wait PATH            wait until PATH exists
  *   close N              close a descriptor
@@ -536,6 +538,8 @@ static void report_proc(void)
 	exe[n > 0 ? n : 0] = '\0';
 	text("exe", exe);
 	number("seccomp", seccomp ? atoi(seccomp) : -1);
+	seccomp = status_field(status, "\nSeccomp_filters:");
+	number("seccomp_filters", seccomp ? atoi(seccomp) : -1);
 	text("mountinfo", slurp("/proc/self/mountinfo", NULL));
 	text("cgroup", slurp("/proc/self/cgroup", NULL));
 	text("uid_map", slurp("/proc/self/uid_map", NULL));
@@ -569,15 +573,16 @@ static struct section {
 	char *out;
 	size_t len, size;
 	bool comma;
-} sections[] = {
-	{.name = "look"}, {.name = "read"}, {.name = "open"}, {.name = "list"}, {.name = "spawn"}};
+} sections[] = {{.name = "look"}, {.name = "read"},  {.name = "open"},
+		{.name = "list"}, {.name = "spawn"}, {.name = "call"}};
 
 enum {
 	LOOK,
 	READ,
 	OPEN,
 	LIST,
-	SPAWN
+	SPAWN,
+	CALL
 };
 
 /* Exchange the section's buffer with the current one: everything written meanwhile goes there. */
@@ -647,6 +652,16 @@ static void spawn(const char *path)
 	swap_section(SPAWN);
 	number(path, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 	swap_section(SPAWN);
+}
+
+static void call(const char *number_, const char *argument_)
+{
+	long r = syscall(atol(number_), strtoul(argument_, NULL, 0), 0, 0, 0, 0, 0);
+	const char *result = r < 0 ? errno_name(errno) : "ok";
+
+	swap_section(CALL);
+	text(number_, result);
+	swap_section(CALL);
 }
 
 static void write_all(int fd, const char *s, size_t n)
@@ -933,6 +948,9 @@ int main(int argc, char **argv)
 			notify(ARG());
 		} else if (IS("spawn")) {
 			spawn(ARG());
+		} else if (IS("call")) {
+			a = ARG();
+			call(a, ARG());
 		} else if (IS("sleep")) {
 			sleep_until_caught();
 		} else if (IS("wait")) {

@@ -15,6 +15,9 @@ int seccomp_compile(struct arena *a, const struct spec_seccomp *spec,
 /* The annotation whose value is a program in base64 that replaces the whole of linux.seccomp. */
 #define SECCOMP_ANNOTATION_BPF "run.oci.seccomp_bpf_data"
 
+/* The annotation that makes unknown names errors. */
+#define SECCOMP_ANNOTATION_FAIL_UNKNOWN "run.oci.seccomp_fail_unknown_syscall"
+
 /* Take a program from base64 text. It is proven to be one that the kernel accepts, with one
  * difference: it must name all its verdicts (the kernel would let it return the accumulator), so
  * that notify can be told. Its verdicts are the author's business. @flags are those of
