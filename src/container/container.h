@@ -25,7 +25,8 @@ struct runtime {
 	void (*warn)(const struct err *w);
 };
 
-/* $XDG_RUNTIME_DIR/coracle for ordinary users (/tmp/coracle-UID without it), else /run/coracle. */
+/* $XDG_RUNTIME_DIR/coracle for ordinary users (/tmp/coracle-UID without it) and for what they run
+ * as root of a user namespace, unless $USER is root, as runc has it; else /run/coracle. */
 const char *container_root_default(struct arena *a);
 
 enum container_status {
