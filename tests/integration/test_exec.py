@@ -2,6 +2,11 @@
 import json
 import os
 import pathlib
+import re
+import signal
+import statistics
+import subprocess
+import time
 
 import pytest
 
@@ -242,3 +247,44 @@ def test_without_a_pid_namespace(runtime, bundle):
     r = report(container)
     assert r.pid > 1 and r.processes and str(os.getpid())
     assert r.uids == [0] * 3
+
+
+def peak_memory(container):
+    """KiB that an exec has held when its process runs: what it forked from is not counted."""
+    command = container.runtime.popen("exec", container, "/probe", "print", "up", "sleep",
+                                      stdout=subprocess.PIPE, text=True)
+    assert command.stdout.readline() == "up\n"
+    status = pathlib.Path(f"/proc/{command.pid}/status").read_text()
+    child, = pathlib.Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text().split()
+    os.kill(int(child), signal.SIGKILL)
+    assert command.wait(harness.TIMEOUT) == 137
+    command.stdout.close()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1])
+
+
+def test_a_thousand(container, world):
+    """Nothing grows: neither what a command holds, nor what the container has, nor what is on disk.
+    The times are for a reader (-s): they are not compared, since the machine has other work."""
+    world.need_host_root("takes long enough in one world")
+    command = [str(c) for c in container.runtime.command("exec", container, "/probe", "exit", "0")]
+    place = pathlib.Path(container.runtime.root, container.id)
+    seconds = []
+
+    def held():
+        return {"files": sorted((p.name, p.stat().st_size) for p in place.iterdir()),
+                "descriptors of init": len(os.listdir(f"/proc/{container.pid}/fd")),
+                "our descriptors": len(os.listdir("/proc/self/fd")),
+                "tasks": len(container.runtime("ps", "-f", "json", container, stdout=ANY).json())
+                if world.cgroups else 1}
+
+    before, memory = held(), peak_memory(container)
+    for _ in range(1000):
+        start = time.monotonic()
+        _, status = os.waitpid(os.posix_spawn(command[0], command, os.environ), 0)
+        seconds.append(time.monotonic() - start)
+        assert status == 0
+    after, memory_after = held(), peak_memory(container)
+    print(f"milliseconds, median: first 100 {statistics.median(seconds[:100]) * 1e3:.2f}, last 100 "
+          f"{statistics.median(seconds[-100:]) * 1e3:.2f}; KiB: {memory}, {memory_after}")
+    assert after == before
+    assert memory_after <= memory + 64
