@@ -28,6 +28,7 @@ struct execution {
 	struct runtime *rt;
 	const struct exec_options *o;
 	struct live live;
+	bool waits; /* the container is paused, and that is all right */
 	struct spec spec;
 	struct spec_process process;
 	struct facts facts;
@@ -106,6 +107,7 @@ static int run(struct execution *x, struct err *e)
 		.seal_mode = attach_seal_mode(x->rt->init_mode),
 		.target_fd = x->live.pidfd,
 		.listener_fd = -EBADF,
+		.no_deadline = x->waits,
 	};
 	int r = open_cgroup(x, e);
 	bool ahead;
@@ -122,12 +124,15 @@ static int run(struct execution *x, struct err *e)
 	if (r < 0)
 		return r;
 	/* Nothing has to reach the caller first: the process need not wait for us. */
-	ahead = !x->plan.terminal && !x->plan.schedule.late && x->o->pidfd_socket[0] == '\0' &&
+	ahead = !x->waits && !x->plan.terminal && !x->plan.schedule.late && x->o->pidfd_socket[0] == '\0' &&
 		x->o->pid_file[0] == '\0';
 	if (ahead)
 		r = launch_go_ahead(&x->launch, e);
 	if (r == 0)
 		r = launch_await_ready(&x->launch, e);
+	/* Until here a signal ends us, and the frozen process with us. */
+	if (r == 0 && x->waits && !x->o->detach)
+		r = supervise_block_signals(e);
 	if (r == 0)
 		r = attach_hand_over(&x->launch, x->o->console_socket, x->o->pidfd_socket, e);
 	if (r == 0)
@@ -150,7 +155,8 @@ static int execute(struct execution *x, const char *id, int *ret_status, struct 
 		r = check_status(&x->live, x->o, e);
 	if (r == 0)
 		r = prepare(x, e);
-	if (r == 0 && !x->o->detach)
+	x->waits = x->live.status == CONTAINER_PAUSED;
+	if (r == 0 && !x->o->detach && !x->waits)
 		r = supervise_block_signals(e);
 	if (r == 0)
 		r = run(x, e);

@@ -1,4 +1,5 @@
 """exec: a further process in a running container."""
+import contextlib
 import json
 import os
 import pathlib
@@ -22,6 +23,15 @@ def container(runtime, bundle, world):
     bundle.process["cwd"] = "/tmp"
     bundle.linux.setdefault("sysctl", {})
     return runtime.sleeping(bundle)
+
+
+@contextlib.contextmanager
+def harness_output():
+    out = harness.Capture("stdout")
+    try:
+        yield out
+    finally:
+        out.close()
 
 
 def report(container, *options, actions=(), **more):
@@ -213,6 +223,24 @@ def test_paused(container, world):
     process = runtime.popen("exec", "--ignore-paused", container, "/probe", "exit", "6")
     runtime("resume", container)
     assert process.wait(harness.TIMEOUT) == 6
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
+def test_paused_and_given_up(container, world, sig):
+    """Who waits for a paused container can stop waiting; what was to run does not, later."""
+    world.need_cgroups()
+    runtime = container.runtime
+    runtime("pause", container)
+    with harness_output() as out:
+        process = runtime.popen("exec", "--ignore-paused", container, "/probe", "print", "ran",
+                                stdout=out.fd)
+        frozen = lambda: len(runtime("ps", "-f", "json", container, stdout=ANY).json()) > 1
+        harness.poll_until(frozen, "a process in the paused container")
+        process.send_signal(sig)
+        assert process.wait(harness.TIMEOUT) == -sig
+        runtime("resume", container)
+        harness.poll_until(lambda: not frozen(), "the end of the process")
+        assert out.text() == ""
 
 
 def test_cgroup_option(container, world):
