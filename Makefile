@@ -6,12 +6,16 @@ DESTDIR  ?=
 # More options for `meson setup`, e.g. MESON_ARGS='-Dlibc=glibc -Db_sanitize=address,undefined'.
 MESON_ARGS ?=
 
+SUITE    ?= trixie
+VM_ARGS   = --suite=$(SUITE) --programs=$(BUILD) $(if $(VM_TESTS),--tests='$(VM_TESTS)') \
+	$(if $(VM_AS),--as=$(VM_AS))
+
 SHELL := /bin/sh
 JOBS  := $(shell nproc 2>/dev/null || echo 1)
 NINJA  = ninja -C $(BUILD) -j$(JOBS)
 
 .PHONY: all build run check unit golden-update bench fuzz lint format format-check install clean \
-	setup sources help
+	setup sources help vm-check vm-shell
 
 all: build
 
@@ -48,6 +52,16 @@ bench: build  ## compare with the floor, crun, runc and bwrap (BENCH_ARGS='--qui
 fuzz:  ## fuzz each target for FUZZ_SECONDS (60)
 	@scripts/setup build check
 	@scripts/fuzz
+
+vm-check: build  ## the suite in a virtual machine (SUITE=trixie|sid, VM_TESTS=pattern, VM_AS=root|user)
+	@scripts/setup build check vm
+	@$(NINJA) --quiet tests/probe/probe
+	@scripts/vm check $(VM_ARGS)
+
+vm-shell: build  ## the same machine, and a shell in it
+	@scripts/setup build check vm
+	@$(NINJA) --quiet tests/probe/probe
+	@scripts/vm shell $(VM_ARGS)
 
 lint:  ## clang-tidy and cppcheck
 	@scripts/setup build check

@@ -25,6 +25,7 @@ const struct command *const commands[] = {
 	&command_resume,
 	&command_plan,
 	&command_spec,
+	&command_image,
 	&command_features,
 	&command_version,
 	&command_help,

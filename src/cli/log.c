@@ -42,6 +42,11 @@ int log_open(const char *target, bool json, enum log_level level, struct err *e)
 	return 0;
 }
 
+bool log_is_json(void)
+{
+	return state.json;
+}
+
 size_t log_append_clean(char *buf, size_t size, size_t len, const char *s)
 {
 	static const char hex[] = "0123456789abcdef";

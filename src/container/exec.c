@@ -124,8 +124,8 @@ static int run(struct execution *x, struct err *e)
 	if (r < 0)
 		return r;
 	/* Nothing has to reach the caller first: the process need not wait for us. */
-	ahead = !x->waits && !x->plan.terminal && !x->plan.schedule.late && x->o->pidfd_socket[0] == '\0' &&
-		x->o->pid_file[0] == '\0';
+	ahead = !x->waits && !x->plan.terminal && !x->plan.schedule.late &&
+		x->o->pidfd_socket[0] == '\0' && x->o->pid_file[0] == '\0';
 	if (ahead)
 		r = launch_go_ahead(&x->launch, e);
 	if (r == 0)

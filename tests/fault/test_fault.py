@@ -18,7 +18,7 @@ import harness
 import leaks
 import worlds
 
-SECONDS = 8  # in which a command must have ended whatever happens
+SECONDS = 8 * harness.TIME_SCALE  # in which a command must have ended whatever happens
 LIMIT = 3000  # a walk that is longer than this does not end
 KILLED = (-signal.SIGKILL, -signal.SIGILL)
 # What init calls when it has been let go: from there on it dies as the container's own process
@@ -287,7 +287,7 @@ def test_walk(runtime, new_bundle, request, fault_program, marker, state_root, n
         pytest.fail(f"the walk does not end within {LIMIT} points")
     if isinstance(walk, Exec):
         leaks.reap()
-        subprocess.run(runtime.command("delete", "--force", walk.id), timeout=30,
+        subprocess.run(runtime.command("delete", "--force", walk.id), timeout=4 * SECONDS,
                        capture_output=True, env=runtime.environment)
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         print(f"\n{name}, {who}, {mode}: {points} points, {time.monotonic() - begin:.1f} s"

@@ -72,7 +72,7 @@ def test_capabilities_before_the_first_mount(runtime, bundle, world, fault_progr
     """Everything that follows needs all capabilities in the user namespace: looked at from outside,
     while init is held before its first mount."""
     ours, theirs = socket.socketpair()
-    ours.settimeout(10)
+    ours.settimeout(10 * harness.TIME_SCALE)
     theirs.set_inheritable(True)
     runtime.program = str(fault_program)
     environment = {"CORACLE_FAULT": f"init:@{worlds.SYS['mount']}:stop:{theirs.fileno()}"}
@@ -117,7 +117,7 @@ def test_not_dumpable_inside(runtime, bundle, world, fault_program):
     """Before the exec nobody in the container may look into init (CVE-2016-9962)."""
     world.need_root("needs to look at /proc of another user")
     ours, theirs = socket.socketpair()
-    ours.settimeout(10)
+    ours.settimeout(10 * harness.TIME_SCALE)
     theirs.set_inheritable(True)
     runtime.program = str(fault_program)
     with prepared(bundle, world, True, "created"):
