@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -253,10 +254,14 @@ def test_build(podman, session_folder):
     folder.mkdir(exist_ok=True)
     (folder / "Containerfile").write_text(
         'FROM demo\nRUN echo built > /etc/built && mkdir /made\nCMD ["cat", "/etc/built"]\n')
-    podman("build", "--network", "none", "--isolation", "oci", "--tag", "built", folder)
+    # Buildah asks for more than an ordinary user has, or root without CAP_SYS_RESOURCE.
+    limits = [f"--ulimit={name}={resource.getrlimit(which)[1]}:{resource.getrlimit(which)[1]}"
+              for name, which in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC))]
+    build = ["build", "--network", "none", "--isolation", "oci", *limits]
+    podman(*build, "--tag", "built", folder)
     assert podman("run", "--rm", "built") == "built\n"
     (folder / "Containerfile").write_text("FROM demo\nRUN exit 7\n")
-    found, _, err = podman.result("build", "--network", "none", "--isolation", "oci", folder)
+    found, _, err = podman.result(*build, folder)
     assert found != 0 and "exit status 7" in err
 
 

@@ -407,3 +407,10 @@ def test_pidfd_socket(runtime, bundle, folder):
     info = open(f"/proc/self/fdinfo/{fds[0]}").read()
     os.close(fds[0])
     assert f"Pid:\t{container.pid}\n" in info
+
+
+def test_properties_of_a_unit_where_there_is_none(runtime, bundle):
+    """Podman 5 writes them whoever makes the cgroup; with cgroupfs nobody is asked."""
+    bundle.config["annotations"] = {"org.systemd.property.KillSignal": "15",
+                                    "org.systemd.property.TimeoutStopUSec": "uint64 10000000"}
+    runtime.run(bundle.probe("exit", 4), code=4)
