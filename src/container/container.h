@@ -98,6 +98,11 @@ int container_resume(struct runtime *rt, const char *id, struct err *e);
 /* The pids in the container, from its cgroup, in the host's pid namespace. */
 int container_pids(struct runtime *rt, const char *id, pid_t **ret, size_t *ret_n, struct err *e);
 
+/* What ps(1) with the arguments @words prints about these processes, its header first. The text is
+ * owned by rt->arena. */
+int container_ps(struct runtime *rt, const char *id, const struct str_list *words, const char **ret,
+		 struct err *e);
+
 /* What `state` and `list` show. */
 struct container_info {
 	const char *id, *bundle, *rootfs, *created; /* created: RFC 3339, UTC */

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 
 import pytest
@@ -156,6 +157,25 @@ def test_ps(runtime, bundle, world):
     assert container.pid in pids and len(pids) == 4
     table = runtime("ps", container, stdout=harness.ANY).stdout
     assert all(str(pid) in table for pid in pids)
+
+
+@pytest.mark.parametrize("words", [["-e", "-x"], ["-o", "ppid,pid,args"], ["aux"]])
+def test_ps_as_ps(runtime, bundle, world, words):
+    """With arguments the table is ps(1)'s, cut down to the container."""
+    world.need_cgroups()
+    world.need(shutil.which("ps"), "needs ps(1)")
+    container = runtime.sleeping(bundle)
+    header, line = runtime("ps", container, *words, stdout=harness.ANY).stdout.splitlines()
+    column = header.split().index("PID")
+    assert line.split()[column] == str(container.pid) and "/probe" in line
+
+
+@pytest.mark.parametrize("words, error", [(["-o", "args"], "no column PID"),
+                                          (["--nonsense"], "ps: exit status")])
+def test_ps_that_cannot(runtime, bundle, world, words, error):
+    world.need_cgroups()
+    world.need(shutil.which("ps"), "needs ps(1)")
+    runtime("ps", runtime.sleeping(bundle), *words, error=error)
 
 
 def test_pid_file(runtime, bundle, folder):
