@@ -17,6 +17,8 @@ const struct command *const commands[] = {
 	&command_exec,
 	&command_state,
 	&command_list,
+	&command_update,
+	&command_events,
 	&command_ps,
 	&command_kill,
 	&command_wait,
