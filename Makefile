@@ -6,6 +6,10 @@ DESTDIR  ?=
 # More options for `meson setup`, e.g. MESON_ARGS='-Dlibc=glibc -Db_sanitize=address,undefined'.
 MESON_ARGS ?=
 
+RANDOM_COUNT  ?= 5000
+RANDOM_SEED   ?= 0
+RANDOM_WORLDS ?= root
+
 SUITE    ?= trixie
 VM_ARGS   = --suite=$(SUITE) --programs=$(BUILD) $(if $(VM_TESTS),--tests='$(VM_TESTS)') \
 	$(if $(VM_AS),--as=$(VM_AS))
@@ -14,8 +18,8 @@ SHELL := /bin/sh
 JOBS  := $(shell nproc 2>/dev/null || echo 1)
 NINJA  = ninja -C $(BUILD) -j$(JOBS)
 
-.PHONY: all build run check unit golden-update bench fuzz lint format format-check install clean \
-	setup sources help vm-check vm-shell coverage
+.PHONY: all build run check unit golden-update mutate random bench fuzz lint format format-check \
+	install clean setup sources help vm-check vm-shell coverage
 
 all: build
 
@@ -44,6 +48,16 @@ unit:  ## the unit tests alone
 
 golden-update: build  ## write the golden plans anew; review the diff
 	@scripts/golden --update $(BUILD)/coracle
+
+mutate:  ## leave out every table row and every step in turn: does a test fail? (root; an hour)
+	@scripts/setup build check
+	@scripts/mutate --jobs $(JOBS)
+
+random: build  ## start RANDOM_COUNT (5000) random configurations from RANDOM_SEED (0) on
+	@scripts/setup build check
+	@ninja -C $(BUILD) tests/probe/probe
+	@CORACLE=$(BUILD)/coracle CORACLE_RANDOM=$(RANDOM_COUNT) CORACLE_RANDOM_SEED=$(RANDOM_SEED) \
+		tests/integration/worlds.py $(RANDOM_WORLDS) -- -q tests/integration/test_random.py
 
 bench: build  ## compare with the floor, crun, runc and bwrap (BENCH_ARGS='--quick --peers DIR')
 	@scripts/setup build bench

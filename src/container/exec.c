@@ -44,6 +44,7 @@ static int prepare(struct execution *x, struct err *e)
 		.rootfs = x->live.state.rootfs,
 		.preserve_fds = x->o->preserve_fds,
 		.target_namespaces = x->live.state.namespaces,
+		.target_shares_mounts = x->live.state.root.namespace_inode != 0,
 	};
 	size_t len;
 	char *text;
@@ -92,6 +93,7 @@ static int run(struct execution *x, struct err *e)
 		.seal_mode = attach_seal_mode(x->rt->init_mode),
 		.target_fd = x->live.pidfd,
 		.listener_fd = -EBADF,
+		.root_fd = -EBADF,
 	};
 	int r = open_cgroup(x, e);
 	bool ahead;
