@@ -143,6 +143,21 @@ class Delete(Walk):
         assert self.status() is None
 
 
+class Wait(Walk):
+    """Of a container that has ended, whose status the kernel keeps."""
+    def prepare(self):
+        super().prepare()
+        self.must("run", "--detach", "-b", self.bundle.path, self.id)
+        self.must("kill", self.id, "KILL")
+        harness.poll_until(lambda: self.status() == "stopped", "the end of the container")
+
+    def command(self):
+        return "wait", self.id
+
+    def works(self):
+        assert self.status() == "stopped"
+
+
 class CreateMapped(Create):
     """The other shape: a bridge, a user namespace, id maps written from outside."""
     def prepare(self):
@@ -163,11 +178,11 @@ class RunShared(Run):
 
 
 COMMANDS = {"create mapped": CreateMapped, "run shared": RunShared, "create": Create, "start": Start, "run": Run, "run --detach": RunDetached, "exec": Exec,
-            "exec --detach": ExecDetached, "delete": Delete}
-# start and delete run no init of their own.
+            "exec --detach": ExecDetached, "delete": Delete, "wait": Wait}
+# start, delete and wait run no init of their own.
 CASES = [(name, who, mode) for name in COMMANDS for who in ("host", "init")
          for mode in ("EIO", "ENOMEM", "kill")
-         if not (who == "init" and name in ("start", "delete")) and not (who == "init" and mode == "ENOMEM")]
+         if not (who == "init" and name in ("start", "delete", "wait")) and not (who == "init" and mode == "ENOMEM")]
 
 
 def one(walk, program, who, n, mode):
