@@ -50,7 +50,7 @@ static const struct {
 	const char *const *unsafe_annotations;
 } implemented = {
 	.hooks = hooks,
-	.cgroup = {.v2 = true, .rdma = true},
+	.cgroup = {.v2 = true, .systemd = true, .systemd_user = true, .rdma = true},
 	.seccomp = {false, none, none, none, none, none},
 	.idmap = true,
 	.net_devices = true,

@@ -126,7 +126,7 @@ def test_features_claims_nothing_untrue(runtime):
     """What is refused is not advertised, what works is."""
     document = runtime("features", stdout=ANY).json()
     assert not document["linux"].get("seccomp", {}).get("enabled")
-    assert not document["linux"]["cgroup"].get("systemd")
+    assert document["linux"]["cgroup"]["systemd"] is True
     assert document["linux"]["mountExtensions"]["idmap"]["enabled"]
     assert len(document["hooks"]) == 6
 
