@@ -703,6 +703,39 @@ _noreturn_ static inline void sys_exit(int status)
 	__builtin_trap();
 }
 
+/* End this thread, and no other. */
+_noreturn_ static inline void sys_exit_thread(void)
+{
+	(void)sys_call_raw(SYS_exit, 0, 0, 0, 0, 0, 0);
+	__builtin_trap();
+}
+
+/* Not counted by the fault seam: how often it is called is chance. */
+static inline void sys_yield(void)
+{
+	(void)sys_call_raw(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
+/* Give up a real-time policy; always allowed. */
+static inline void sys_be_ordinary(void)
+{
+	int priority = 0;
+
+	(void)SYS3(sched_setscheduler, 0, 0 /* SCHED_OTHER */, &priority);
+}
+
+/* Within a loop that waits for another processor. */
+static inline void sys_pause_cpu(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield" ::: "memory");
+#else
+	__asm__ volatile("" ::: "memory");
+#endif
+}
+
 /* --- signals, time, sockets, polling ---------------------------------------------------------- */
 
 static inline int sys_sigprocmask(int how, const uint64_t *set, uint64_t *old)
@@ -783,6 +816,11 @@ static inline pid_t sys_clone3(struct clone_args *args)
 {
 	return (pid_t)SYS2(clone3, args, sizeof(*args));
 }
+
+/* clone3 with CLONE_VM in @args: what is made runs @fn(@arg) on @stack in our memory. -EOPNOTSUPP
+ * on architectures for which nobody has written this yet. */
+pid_t sys_clone3_stack(struct clone_args *args, void *stack, size_t stack_size,
+		       int (*fn)(void *arg), void *arg);
 
 /* clone3(CLONE_VM | CLONE_VFORK): the child runs @fn(@arg) on @stack in our memory while we sleep,
  * and must leave by execve or sys_exit(). Spares the copy of our page tables. @stack_size is in

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "container/attach.h"
+#include "container/filter.h"
 #include "container/live.h"
 #include "container/load.h"
 #include "container/process.h"
@@ -45,6 +46,7 @@ static int prepare(struct execution *x, struct err *e)
 		.preserve_fds = x->o->preserve_fds,
 		.target_namespaces = x->live.state.namespaces,
 	};
+	struct seccomp_saved filter;
 	size_t len;
 	char *text;
 	int r = directory_read_config(x->rt->arena, &x->live.directory, &text, &len, e);
@@ -63,9 +65,16 @@ static int prepare(struct execution *x, struct err *e)
 	if (r == 0)
 		r = attach_listen_fds(x->o->preserve_fds, &parameters.listen_fds,
 				      &parameters.listen_names, e);
+	/* The container's, to the byte, and not compiled again. */
+	if (r == 0 && plan_has_filter(&x->spec)) {
+		r = filter_load(x->rt, &x->live.directory, &filter, e);
+		parameters.filter = &filter;
+	}
 	if (r == 0)
 		r = plan_build_exec(x->rt->arena, &x->spec, &x->process, &x->facts, &parameters,
 				    &x->plan, e);
+	if (r == 0)
+		r = filter_check_agent(&x->plan, e);
 	if (r == 0)
 		load_warn(x->rt, &x->plan);
 	return r;
@@ -83,6 +92,13 @@ static int open_cgroup(struct execution *x, struct err *e)
 	return r == -ENOENT ? err_set(e, ERR_CGROUP, r, "the container's cgroup is gone") : r;
 }
 
+static int hand_over_listener(void *data, pid_t pid, int fd, struct err *e)
+{
+	struct execution *x = data;
+
+	return filter_hand_over(x->rt, &x->live.state, &x->plan.filter, pid, true, fd, e);
+}
+
 static int run(struct execution *x, struct err *e)
 {
 	struct launch_request request = {
@@ -92,6 +108,7 @@ static int run(struct execution *x, struct err *e)
 		.seal_mode = attach_seal_mode(x->rt->init_mode),
 		.target_fd = x->live.pidfd,
 		.listener_fd = -EBADF,
+		.listener = {hand_over_listener, x},
 	};
 	int r = open_cgroup(x, e);
 	bool ahead;

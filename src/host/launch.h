@@ -18,6 +18,12 @@ struct launch_turn {
 	void *data;
 };
 
+/* Give the listener @fd, which stays ours, of the filter of process @pid to who wants it. */
+struct launch_listener {
+	int (*run)(void *data, pid_t pid, int fd, struct err *e);
+	void *data;
+};
+
 struct launch_request {
 	struct arena *arena;
 	const struct plan *plan;
@@ -26,6 +32,7 @@ struct launch_request {
 	int target_fd;           /* SLOT_TARGET: pidfd of the container's init, else -EBADF */
 	int listener_fd;         /* SLOT_LISTENER, else -EBADF */
 	struct launch_turn turn; /* needed where the plan has a HOST_TURN */
+	struct launch_listener listener; /* needed where its filter notifies */
 };
 
 /* A process in the making. */
@@ -40,8 +47,10 @@ struct launch {
 	volatile struct plan_page *page;
 	/* The bridge and its child speak over one channel, in any order: what the child said before
 	 * the bridge told who it is waits here. */
-	bool wants_ids, wants_offsets, wants_turn, is_ready;
+	bool wants_ids, wants_offsets, wants_turn, is_ready, has_listener;
 	struct launch_turn turn;
+	struct launch_listener listener;
+	int filter_fd; /* the filter's listener, on its way */
 	int notify_fd; /* where an attached process tells that it is ready (host/notify.h) */
 	int net_fd;   /* netlink in the container's namespace, for HOST_TURN with network devices */
 	bool has_ids; /* they are mapped */
@@ -51,7 +60,7 @@ struct launch {
 #define LAUNCH_INIT                                                                                \
 	{                                                                                          \
 		.sync_fd = -EBADF, .pidfd = -EBADF, .bridge_fd = -EBADF, .console_fd = -EBADF,     \
-		.net_fd = -EBADF, .notify_fd = -EBADF                                              \
+		.net_fd = -EBADF, .notify_fd = -EBADF, .filter_fd = -EBADF                         \
 	}
 
 /* Start init (or the bridge) on @r->plan. On failure nothing is left running. */

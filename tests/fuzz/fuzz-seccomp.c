@@ -2,6 +2,7 @@
  *
  *   0  a configuration: whatever profile is in it, for several machines
  *   1  base64 of a foreign program
+ *   2  a saved filter
  *
  * What compiles must have been verified, and failures must say what is wrong. */
 #include <linux/seccomp.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "seccomp/compile/compile.h"
+#include "seccomp/compile/saved.h"
 #include "seccomp/compile/test-simulator.h"
 #include "tests/fuzz/seccomp.h"
 
@@ -55,6 +57,24 @@ static void fuzz_raw(const char *text)
 	arena_done(&a);
 }
 
+static void fuzz_saved(const char *bytes, size_t size)
+{
+	struct seccomp_saved saved;
+	struct err e = {0};
+	struct arena a;
+	char *again;
+	size_t len;
+	int r;
+
+	arena_init(&a, NULL, 0);
+	r = seccomp_saved_parse(&a, bytes, size, &saved, &e);
+	proven(r, &e);
+	if (r == 0 && seccomp_saved_format(&a, &saved, &again, &len) == 0 &&
+	    (len != size || memcmp(again, bytes, len) != 0))
+		abort();
+	arena_done(&a);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text;
@@ -66,10 +86,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(text, data + 1, size - 1);
 	text[size - 1] = '\0';
-	if (data[0] % 2 == 0)
+	if (data[0] % 3 == 0)
 		fuzz_config(text, size - 1);
-	else
+	else if (data[0] % 3 == 1)
 		fuzz_raw(text);
+	else
+		fuzz_saved(text, size - 1);
 	free(text);
 	return 0;
 }

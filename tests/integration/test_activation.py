@@ -167,7 +167,7 @@ def test_pidfd_receiver(runtime, bundle, folder):
 
 
 @pytest.mark.parametrize("key", [
-    "run.oci.handler", "run.oci.seccomp.receiver",
+    "run.oci.handler",
     "run.oci.seccomp.plugins",
     "run.oci.systemd.force_cgroup_v1", "run.oci.systemd.subgroup", "run.oci.delegate-cgroup",
     "org.criu.config", "org.systemd.property.TasksMax", "krun.cpus", "module.wasm.image/variant"])
