@@ -11,6 +11,9 @@
 #define SAVED_MAGIC   0x46535343u /* "CSSF" */
 #define SAVED_VERSION 1
 
+/* LOG, SPEC_ALLOW, NEW_LISTENER, WAIT_KILLABLE_RECV (linux/seccomp.h) */
+#define FLAGS_KNOWN (1 << 1 | 1 << 2 | 1 << 3 | 1 << 5)
+
 /* Instructions follow, then both strings with their NUL. */
 struct saved_header {
 	uint32_t magic, version;
@@ -97,7 +100,8 @@ int seccomp_saved_parse(struct arena *a, const char *bytes, size_t len, struct s
 	r = seccomp_raw_check(a, insns, h.n_insns, &s.program.notify, e);
 	if (r == -ENOMEM)
 		return r;
-	if (r < 0 || s.program.flags != seccomp_final_flags(h.flags, s.program.notify) ||
+	if (r < 0 || (h.flags & ~(uint32_t)FLAGS_KNOWN) != 0 ||
+	    s.program.flags != seccomp_final_flags(h.flags, s.program.notify) ||
 	    (s.program.notify && s.receiver[0] != '/'))
 		return damaged("is damaged", e);
 	*ret = s;
