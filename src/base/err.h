@@ -50,7 +50,8 @@
 	X(IO, "io", "a file or socket could not be read or written")                               \
 	X(IMAGE, "image", "an image or a dump is malformed, or cannot be expressed")               \
 	X(DIGEST, "digest", "content does not have the digest that it must have")                  \
-	X(HOOK, "hook", "a hook failed, could not be executed, or took too long")
+	X(HOOK, "hook", "a hook failed, could not be executed, or took too long")                  \
+	X(COMPANION, "companion", "a program that the command needs is not installed")
 
 enum err_id {
 	ERR_NONE,

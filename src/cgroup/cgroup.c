@@ -47,34 +47,18 @@ int cgroup_resolve(struct arena *a, const struct plan_cgroup *plan, const struct
 /* --- making ------------------------------------------------------------------------------------
  */
 
-/* One directory, open and made or taken over. */
-struct made {
-	const struct hierarchy_ops *ops;
-	const char *dir;
-	int fd;
-	bool created;
-	size_t top; /* as cgroup_dir_make() */
-};
-
-struct making {
-	const struct plan_cgroup *plan;
-	struct made dirs[1 + CGROUP_V1_MAX];
-	size_t n;
-	char controllers[256]; /* for hierarchy_ops.enable */
-};
-
 static bool lacks_permission(int r)
 {
 	return r == -EACCES || r == -EPERM || r == -EROFS || r == -ENOENT;
 }
 
-static int make_dir(struct making *m, const struct hierarchy_ops *ops, const char *dir,
+static int make_dir(struct cgroup_dirs *m, const struct hierarchy_ops *ops, const char *dir,
 		    struct err *e)
 {
-	struct made *d = &m->dirs[m->n];
+	struct cgroup_at *d = &m->dirs[m->n];
 	int r;
 
-	*d = (struct made){.ops = ops, .dir = dir, .fd = -EBADF};
+	*d = (struct cgroup_at){.ops = ops, .dir = dir, .fd = -EBADF};
 	r = cgroup_dir_make(dir, &d->top);
 	if (r < 0) {
 		err_sys(e, ERR_CGROUP, r, "make the cgroup \"%s\"", dir);
@@ -87,64 +71,11 @@ static int make_dir(struct making *m, const struct hierarchy_ops *ops, const cha
 	d->fd = cgroup_dir_open(dir);
 	if (d->fd < 0)
 		return err_sys(e, ERR_CGROUP, d->fd, "open the cgroup \"%s\"", dir);
-	return d->created ? 0 : ops->check_free(d->fd, dir, e);
+	r = d->created ? 0 : ops->check_free(d->fd, dir, e);
+	return r < 0 || !ops->prepare ? r : ops->prepare(dir, e);
 }
 
-/* All controllers that the v2 cgroup needs: those that no v1 hierarchy of the plan has. */
-static void list_controllers(struct making *m)
-{
-	size_t len = 0;
-
-	for (size_t i = 0; i < m->plan->n_writes; i++) {
-		const char *c = m->plan->writes[i].controller;
-		bool skip = c[0] == '\0' || len + strlen(c) + 3 > sizeof(m->controllers);
-
-		for (size_t k = 0; k < i && !skip; k++)
-			skip = str_eq(m->plan->writes[k].controller, c);
-		for (size_t k = 0; k < m->plan->n_v1 && !skip; k++)
-			skip = cgroup_hierarchy_has(m->plan->v1[k], c);
-		if (!skip)
-			len += str_format(m->controllers + len, sizeof(m->controllers) - len,
-					  "%s+%s", len ? " " : "", c);
-	}
-}
-
-/* Where the file of @w is: the v1 hierarchy with its controller, or the v2 one, which is first. */
-static struct made *find_dir(struct making *m, const struct plan_cgroup_write *w)
-{
-	size_t first_v1 = m->plan->unified;
-
-	for (size_t i = 0; i < m->plan->n_v1; i++) {
-		if (cgroup_hierarchy_has(m->plan->v1[i], w->controller))
-			return &m->dirs[first_v1 + i];
-	}
-	return m->plan->unified ? &m->dirs[0] : NULL;
-}
-
-static int write_limit(struct making *m, const struct plan_cgroup_write *w, struct err *e)
-{
-	const struct made *d = find_dir(m, w);
-	int r;
-
-	if (!d)
-		return err_set(e, ERR_CGROUP_LIMIT, -ENODEV,
-			       "no cgroup hierarchy has the controller \"%s\"", w->controller);
-	r = io_write_value_at(d->fd, w->file, w->value);
-	if (r == -ENOENT) {
-		if (m->controllers[0] == '\0')
-			list_controllers(m);
-		r = d->ops->enable(d->dir, w, m->controllers, e);
-		if (r < 0)
-			return r;
-		r = io_write_value_at(d->fd, w->file, w->value);
-	}
-	if (r < 0)
-		return err_sys(e, ERR_CGROUP_LIMIT, r, "write \"%s\" to \"%s/%s\"", w->value,
-			       d->dir, w->file);
-	return 0;
-}
-
-static int make_all(struct making *m, const struct cgroup_ref *ref, struct err *e)
+static int make_all(struct cgroup_dirs *m, const struct cgroup_ref *ref, struct err *e)
 {
 	int r = 0;
 
@@ -152,23 +83,18 @@ static int make_all(struct making *m, const struct cgroup_ref *ref, struct err *
 		r = make_dir(m, &hierarchy_v2, ref->unified_dir, e);
 	for (size_t i = 0; r == 0 && i < ref->n_v1; i++)
 		r = make_dir(m, &hierarchy_v1, ref->v1_dirs[i], e);
-	for (size_t i = 0; r == 0 && i < m->plan->n_writes; i++) {
-		r = write_limit(m, &m->plan->writes[i], e);
-		if (r < 0)
-			err_where(e, "%s", m->plan->writes[i].origin);
-	}
-	return r;
+	return r < 0 ? r : cgroup_dirs_write(m, CGROUP_WRITE_EARLY, e);
 }
 
 int cgroup_make(_unused_ struct arena *a, const struct plan_cgroup *plan,
 		const struct cgroup_ref *ref, struct cgroup *ret, struct err *e)
 {
 	struct cgroup c = {.ref = *ref, .unified_fd = -EBADF};
-	struct making m = {.plan = plan};
+	struct cgroup_dirs m = {.plan = plan};
 	int r = make_all(&m, ref, e);
 
 	for (size_t i = 0; i < m.n; i++) {
-		struct made *d = &m.dirs[i];
+		struct cgroup_at *d = &m.dirs[i];
 
 		if (r < 0 && d->top > 0)
 			cgroup_dir_undo(d->dir, d->top);

@@ -50,6 +50,16 @@ int cgroup_resolve(struct arena *a, const struct plan_cgroup *plan, const struct
 int cgroup_make(struct arena *a, const struct plan_cgroup *plan, const struct cgroup_ref *ref,
 		struct cgroup *ret, struct err *e) _must_check_;
 
+/* Write the limits that could not hold before init was ready. */
+int cgroup_write_late(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
+	_must_check_;
+
+/* Change the limits of a running container to plan->writes; plan->v1 names the hierarchies of
+ * ref->v1_dirs. Those that depend on one another are tried again after the rest. Not undone: what
+ * was written before an error stays. */
+int cgroup_update(const struct cgroup_ref *ref, const struct plan_cgroup *plan, struct err *e)
+	_must_check_;
+
 /* Attach the device policy to the v2 cgroup. May run beside init's work, before it is let go. */
 int cgroup_attach_devices(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
 	_must_check_;

@@ -19,10 +19,15 @@
 struct hierarchy_ops {
 	/* May the existing cgroup (open in @fd) become a container's? ERR_CGROUP if not. */
 	int (*check_free)(int fd, const char *dir, struct err *e);
+	/* Make the new or taken over @dir fit to hold processes; NULL where it is at once. */
+	int (*prepare)(const char *dir, struct err *e);
 	/* The file of @w is missing in @dir: have its controller there. @all are all controllers
-	 * that the container needs, "+pids +memory". Returns 0 when another attempt makes sense. */
+	 * that the container needs, "+pids +memory". Returns 0 when another attempt makes sense.
+	 * NULL where nothing can be done. */
 	int (*enable)(const char *dir, const struct plan_cgroup_write *w, const char *all,
 		      struct err *e);
+	/* Files that tell what the parent has: processors, memory nodes. */
+	const char *parent_cpus, *parent_mems;
 	/* Kill what is in @dir (which cannot be removed as it is) and below, and remove it all. */
 	int (*remove)(const char *dir, uint64_t deadline, struct err *e);
 };
@@ -42,6 +47,42 @@ static inline bool cgroup_dirent_is_child(const struct cgroup_dirent *d)
 {
 	return d->type == DT_DIR && !str_eq(d->name, ".") && !str_eq(d->name, "..");
 }
+
+/* --- limits: cgroup/cgroup-limits.c --------------------------------------------------------------
+ */
+
+/* A container's directory in one hierarchy, open; made by us, or taken over. */
+struct cgroup_at {
+	const struct hierarchy_ops *ops;
+	const char *dir;
+	int fd;
+	bool created;
+	size_t top; /* as cgroup_dir_make() */
+};
+
+/* All of them: the v2 one first if the plan has one, then in the order of plan->v1. */
+struct cgroup_dirs {
+	const struct plan_cgroup *plan;
+	struct cgroup_at dirs[1 + CGROUP_V1_MAX];
+	size_t n;
+	char controllers[256]; /* for hierarchy_ops.enable */
+};
+
+enum cgroup_write_when {
+	CGROUP_WRITE_EARLY,  /* before there is a process */
+	CGROUP_WRITE_LATE,   /* those that had to wait for init */
+	CGROUP_WRITE_UPDATE, /* all, while processes run */
+};
+
+/* Write the plan's values that are due. An error names file, reason and place. */
+int cgroup_dirs_write(struct cgroup_dirs *d, enum cgroup_write_when when, struct err *e)
+	_must_check_;
+
+/* Open the directories of @ref, which match @plan. */
+int cgroup_dirs_open(const struct plan_cgroup *plan, const struct cgroup_ref *ref,
+		     struct cgroup_dirs *ret, struct err *e) _must_check_;
+
+void cgroup_dirs_close(struct cgroup_dirs *d);
 
 /* --- directories: cgroup/dir.c ---------------------------------------------------------------- */
 

@@ -389,7 +389,10 @@ static void test_empty_in_use(void **state)
 
 static void test_failure_is_undone(void **state)
 {
-	struct plan_cgroup_write write = {"", "cgroup.max.depth", "nonsense", "linux.resources.x"};
+	struct plan_cgroup_write write = {.controller = "",
+					  .file = "cgroup.max.depth",
+					  .value = "nonsense",
+					  .origin = "linux.resources.x"};
 	struct plan_cgroup plan = {.unified = true, .writes = &write, .n_writes = 1};
 	struct cgroup c = CGROUP_INIT;
 	struct cgroup_ref ref;
@@ -447,7 +450,10 @@ static void disable_hugetlb(void)
 /* hugetlb, because it is the one that v2 has on hybrid machines too. */
 static void test_enable_controller(void **state)
 {
-	struct plan_cgroup_write write = {"hugetlb", "hugetlb.2MB.max", "2097152", "x"};
+	struct plan_cgroup_write write = {.controller = "hugetlb",
+					  .file = "hugetlb.2MB.max",
+					  .value = "2097152",
+					  .origin = "x"};
 	struct plan_cgroup plan = {.unified = true, .writes = &write, .n_writes = 1};
 	bool enabled;
 	struct cgroup c;
@@ -473,7 +479,8 @@ static void test_enable_controller(void **state)
 
 static void test_inner_node_with_processes(void **state)
 {
-	struct plan_cgroup_write write = {"hugetlb", "hugetlb.2MB.max", "0", "x"};
+	struct plan_cgroup_write write = {
+		.controller = "hugetlb", .file = "hugetlb.2MB.max", .value = "0", .origin = "x"};
 	struct plan_cgroup outer = simple_plan();
 	struct plan_cgroup plan = {.unified = true, .writes = &write, .n_writes = 1};
 	struct cgroup c, inner = CGROUP_INIT;
@@ -501,7 +508,10 @@ static void test_inner_node_with_processes(void **state)
 
 static void test_pids_limit(void **state)
 {
-	struct plan_cgroup_write write = {"pids", "pids.max", "2", "linux.resources.pids.limit"};
+	struct plan_cgroup_write write = {.controller = "pids",
+					  .file = "pids.max",
+					  .value = "2",
+					  .origin = "linux.resources.pids.limit"};
 	struct plan_cgroup plan = {.path = path, .unified = true, .writes = &write, .n_writes = 1};
 	const struct cgroup_hierarchy *v1[1];
 	struct cgroup c;

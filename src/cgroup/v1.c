@@ -1,6 +1,7 @@
 /* One hierarchy of cgroup v1, as hybrid hosts have them beside the unified one. Host half, in the
  * host's namespaces. */
 #include <errno.h>
+#include <limits.h>
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -25,11 +26,67 @@ static int v1_check_free(int fd, const char *dir, struct err *e)
 	return 0;
 }
 
-/* Controllers of a v1 hierarchy are everywhere in it. */
-static int v1_enable(const char *dir, const struct plan_cgroup_write *w, _unused_ const char *all,
-		     struct err *e)
+/* The first line of @dir/@file. */
+static int read_line(const char *dir, size_t len, const char *file, char *buf, size_t size)
 {
-	return err_sys(e, ERR_CGROUP_LIMIT, -ENOENT, "open \"%s/%s\"", dir, w->file);
+	_cleanup_close_ int fd = -EBADF;
+	char path[PATH_MAX];
+	ssize_t n;
+
+	if (str_format(path, sizeof(path), "%.*s/%s", (int)len, dir, file) >= sizeof(path))
+		return -ENAMETOOLONG;
+	fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return fd;
+	n = sys_read(fd, buf, size - 1);
+	if (n < 0)
+		return (int)n;
+	if (n == (ssize_t)size - 1)
+		return -E2BIG;
+	buf[n] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+	return 0;
+}
+
+/* Fill the empty @file of the cgroup named by the first @len characters of @dir with what the
+ * nearest cgroup above has that is not empty. */
+static int inherit(const char *dir, size_t len, const char *file)
+{
+	size_t above = len;
+	char value[4096], path[PATH_MAX];
+	int r = read_line(dir, len, file, value, sizeof(value));
+
+	if (r < 0 || value[0] != '\0')
+		return r;
+	while (above > 0 && dir[--above] != '/')
+		;
+	if (above == 0)
+		return -ENOENT;
+	r = inherit(dir, above, file);
+	if (r == 0)
+		r = read_line(dir, above, file, value, sizeof(value));
+	if (r < 0)
+		return r;
+	(void)str_format(path, sizeof(path), "%.*s/%s", (int)len, dir, file);
+	return io_write_value_at(AT_FDCWD, path, value);
+}
+
+/* A new cpuset is empty, and an empty one takes no process. Those above it that were made with it,
+ * too. */
+static int v1_prepare(const char *dir, struct err *e)
+{
+	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		int r = inherit(dir, strlen(dir), files[i]);
+
+		if (r == -ENOENT)
+			return 0;
+		if (r < 0)
+			return err_sys(e, ERR_CGROUP, r, "fill \"%s/%s\" from the cgroup above",
+				       dir, files[i]);
+	}
+	return 0;
 }
 
 static int v1_remove(const char *dir, uint64_t deadline, struct err *e)
@@ -62,6 +119,8 @@ static int v1_remove(const char *dir, uint64_t deadline, struct err *e)
 
 const struct hierarchy_ops hierarchy_v1 = {
 	.check_free = v1_check_free,
-	.enable = v1_enable,
+	.prepare = v1_prepare,
+	.parent_cpus = "cpuset.cpus",
+	.parent_mems = "cpuset.mems",
 	.remove = v1_remove,
 };

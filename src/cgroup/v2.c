@@ -196,7 +196,7 @@ static int v2_enable(const char *dir, const struct plan_cgroup_write *w, const c
 	int r;
 
 	if (w->controller[0] == '\0')
-		return err_sys(e, ERR_CGROUP_LIMIT, -ENOENT, "open \"%s/%s\"", dir, w->file);
+		return 0;
 	r = enable_above(dir, all);
 	if (r == 0)
 		return 0;
@@ -205,9 +205,12 @@ static int v2_enable(const char *dir, const struct plan_cgroup_write *w, const c
 	r = enable_above(dir, one);
 	if (r == 0)
 		return 0;
-	if (r == -ENODEV || r == -ENOENT || r == -EINVAL)
-		return err_set(e, ERR_CGROUP_LIMIT, r,
-			       "the cgroup controller \"%s\" is not available", w->controller);
+	if (r == -ENODEV || r == -ENOENT || r == -EINVAL) {
+		err_set(e, ERR_CGROUP_LIMIT, r, "the cgroup controller \"%s\" is not available",
+			w->controller);
+		return err_hint(e, "cgroup.controllers at the top lists what the kernel has; a "
+				   "cgroup v1 hierarchy may hold it, or cgroup_disable= at boot");
+	}
 	if (r == -EACCES || r == -EPERM || r == -EROFS) {
 		err_sys(e, ERR_CGROUP_LIMIT, r, "the cgroup controller \"%s\" is not delegated",
 			w->controller);
@@ -258,5 +261,7 @@ static int v2_remove(const char *dir, uint64_t deadline, struct err *e)
 const struct hierarchy_ops hierarchy_v2 = {
 	.check_free = v2_check_free,
 	.enable = v2_enable,
+	.parent_cpus = "cpuset.cpus.effective",
+	.parent_mems = "cpuset.mems.effective",
 	.remove = v2_remove,
 };

@@ -24,6 +24,6 @@ static int run(struct invocation *inv, struct err *e)
 const struct command command_completion = {
 	.name = "completion",
 	.summary = "print a completion script for a shell",
-	.positionals = {{.name = "SHELL", .help = "bash, zsh or fish"}},
+	.positionals = {{.name = "SHELL", .help = "bash, zsh or fish", .choices = "bash|zsh|fish"}},
 	.run = run,
 };

@@ -11,10 +11,11 @@
 #include "cli/args.h"
 #include "container/container.h"
 
-/* A positional argument. The name tells what completes it: ID, SIGNAL, COMMAND, SHELL, … */
+/* A positional argument. The name tells what completes it: ID, SIGNAL, COMMAND, … */
 struct positional {
 	const char *name;
 	const char *help;
+	const char *choices; /* the words there are, "a|b|c"; NULL if it is not that simple */
 	bool optional;
 	bool repeated;
 	bool is_new; /* an id that nothing has yet: not completed */
@@ -40,6 +41,7 @@ struct command {
 	struct positional positionals[POSITIONAL_MAX]; /* ends with a NULL name, or full */
 	struct option_table options;
 	bool hidden;             /* works, but is not shown */
+	bool companion;          /* done by libexec/coracle/coracle-NAME, which knows the options */
 	bool stop_at_positional; /* words behind the first positional argument are not options */
 	int failure_status;      /* our exit status when run() fails, but for usage; 0 is 1 */
 	/* Returns 0, or -errno with *@e filled in. */
@@ -60,9 +62,9 @@ int command_check_args(const struct command *c, const struct str_list *args, str
 	_must_check_;
 
 extern const struct command command_checkpoint, command_completion, command_create, command_delete,
-	command_exec, command_features, command_help, command_internal_args, command_kill,
-	command_list, command_pause, command_plan, command_ps, command_restore, command_resume,
-	command_run, command_spec, command_start, command_state, command_version;
+	command_exec, command_features, command_help, command_image, command_internal_args,
+	command_kill, command_list, command_pause, command_plan, command_ps, command_restore,
+	command_resume, command_run, command_spec, command_start, command_state, command_version;
 
 /* What several commands share. */
 

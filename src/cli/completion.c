@@ -1,5 +1,6 @@
 /* Completion scripts. Runs in the command-line half only. What completes a value follows from its
- * name in the tables: DIR, FILE, SOCKET, a|b|c; ID, SIGNAL, COMMAND. */
+ * name in the tables: DIR, FILE, SOCKET, a|b|c; ID, SIGNAL, COMMAND. The options of a companion are
+ * not in our tables: the scripts take them from its help when they are asked for. */
 #include "cli/completion.h"
 
 #include <errno.h>
@@ -11,6 +12,9 @@
 
 /* What people send; the parser knows all. */
 #define SIGNALS "TERM KILL INT HUP QUIT USR1 USR2 STOP CONT WINCH"
+
+/* Print the options in the help of a companion's verb, a shell variable. */
+#define HELP_WORDS "grep -oE '(^| )--?[a-z][a-z-]*' | tr -d ' '"
 
 static bool is_path(const char *argument)
 {
@@ -122,11 +126,16 @@ static void bash_positionals(struct text *t, const struct command *c)
 				"list --quiet 2>/dev/null)\"";
 		else if (str_eq(p->name, "SIGNAL"))
 			action = "_coracle_words '" SIGNALS "'";
-		else if (str_eq(p->name, "SHELL"))
-			action = "_coracle_words 'bash zsh fish'";
 		if (action)
 			text_add(t, "\t\t%s:%zu) %s ;;\n", c->name, i, action);
+		if (!p->choices)
+			continue;
+		text_add(t, "\t\t%s:%zu) _coracle_words '", c->name, i);
+		add_words(t, p->choices);
+		text_add(t, "' ;;\n");
 	}
+	if (c->companion)
+		text_add(t, "\t\t%s:*) _coracle_files ;;\n", c->name);
 }
 
 static const char bash_head[] =
@@ -157,6 +166,12 @@ static const char bash_head[] =
 	"list --quiet 2>/dev/null)\"\n"
 	"}\n"
 	"\n"
+	"# _coracle_companion COMMAND - complete the options of $verb.\n"
+	"_coracle_companion() {\n"
+	"\t_coracle_words \"$(\"${COMP_WORDS[0]}\" \"$1\" ${verb:+\"$verb\"} --help 2>/dev/null |\n"
+	"\t\t" HELP_WORDS ")\"\n"
+	"}\n"
+	"\n"
 	"# _coracle_value COMMAND:OPTION - complete the value of an option; fails if it has none.\n"
 	"_coracle_value() {\n"
 	"\tcase $1 in\n";
@@ -168,7 +183,8 @@ static const char bash_body[] =
 	"}\n"
 	"\n"
 	"_coracle() {\n"
-	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} last='' command='' root='' position=0 i word\n"
+	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} last='' command='' verb='' root=''\n"
+	"\tlocal position=0 i word\n"
 	"\tCOMPREPLY=()\n"
 	"\t# An option waits for its value while $last is set. bash splits --option=value in three.\n"
 	"\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
@@ -183,6 +199,7 @@ static const char bash_body[] =
 	"\t\telif [[ -z $command ]]; then\n"
 	"\t\t\tcommand=$word\n"
 	"\t\telse\n"
+	"\t\t\tverb=${verb:-$word}\n"
 	"\t\t\t((position++))\n"
 	"\t\tfi\n"
 	"\tdone\n"
@@ -211,9 +228,12 @@ static void add_bash(struct text *t)
 			bash_positionals(t, *c);
 	text_add(t, "\t\tesac\n\t\treturn\n\tfi\n\tcase $command in\n");
 	bash_options(t, "", &global_option_table);
-	for (const struct command *const *c = commands; *c; c++)
-		if (!(*c)->hidden)
+	for (const struct command *const *c = commands; *c; c++) {
+		if ((*c)->companion)
+			text_add(t, "\t'%s') _coracle_companion %s ;;\n", (*c)->name, (*c)->name);
+		else if (!(*c)->hidden)
 			bash_options(t, (*c)->name, &(*c)->options);
+	}
 	text_add(t, "\tesac\n}\n\ncomplete -F _coracle coracle\n");
 }
 
@@ -265,9 +285,24 @@ static void zsh_options(struct text *t, const struct option_table *table)
 		zsh_option(t, o);
 }
 
+/* The word 1 is the command, the word 2 the verb. */
+static void zsh_companion(struct text *t, const struct command *c)
+{
+	text_add(t,
+		 "\t\tif [[ $PREFIX == -* ]]; then\n"
+		 "\t\t\tcompadd -- ${(f)\"$(coracle %s ${${words[2]}:#-*} --help 2>/dev/null |\n"
+		 "\t\t\t\t" HELP_WORDS ")\"}\n"
+		 "\t\t\treturn\n"
+		 "\t\tfi\n",
+		 c->name);
+}
+
 static void zsh_command(struct text *t, const struct command *c)
 {
-	text_add(t, "\t%s)\n\t\t_arguments -s", c->name);
+	text_add(t, "\t%s)\n", c->name);
+	if (c->companion)
+		zsh_companion(t, c);
+	text_add(t, "\t\t_arguments -s");
 	zsh_options(t, &c->options);
 	for (size_t i = 0; i < POSITIONAL_MAX && c->positionals[i].name; i++) {
 		const struct positional *p = &c->positionals[i];
@@ -277,14 +312,19 @@ static void zsh_command(struct text *t, const struct command *c)
 			action = "_coracle_ids";
 		else if (str_eq(p->name, "SIGNAL"))
 			action = "(" SIGNALS ")";
-		else if (str_eq(p->name, "SHELL"))
-			action = "(bash zsh fish)";
 		else if (str_eq(p->name, "COMMAND") && !p->repeated)
 			action = "_coracle_commands";
-		if (p->repeated)
+		if (p->repeated && c->companion) {
+			text_add(t, " \\\n\t\t'*:%s:_files'", p->name);
+		} else if (p->repeated) {
 			text_add(t, " \\\n\t\t'(-)*::%s:_normal'", p->name);
-		else
+		} else if (p->choices) {
+			text_add(t, " \\\n\t\t'%zu:%s:(", i + 1, p->name);
+			add_words(t, p->choices);
+			text_add(t, ")'");
+		} else {
 			text_add(t, " \\\n\t\t'%zu:%s:%s'", i + 1, p->name, action);
+		}
 	}
 	text_add(t, "\n\t\t;;\n");
 }
@@ -357,14 +397,23 @@ static void fish_positionals(struct text *t, const struct command *c)
 			words = "(__coracle_ids)";
 		else if (str_eq(p->name, "SIGNAL"))
 			words = SIGNALS;
-		else if (str_eq(p->name, "SHELL"))
-			words = "bash zsh fish";
 		else if (str_eq(p->name, "COMMAND") && !p->repeated)
 			words = "$__coracle_commands";
-		if (words)
-			text_add(t, "complete -c coracle -n '__coracle_at %s %zu' -a '%s'\n",
-				 c->name, i, words);
+		if (!words && !p->choices)
+			continue;
+		text_add(t, "complete -c coracle -n '__coracle_at %s %zu' -a '", c->name, i);
+		if (p->choices)
+			add_words(t, p->choices);
+		else
+			text_add(t, "%s", words);
+		text_add(t, "'\n");
 	}
+	if (c->companion)
+		text_add(t,
+			 "complete -c coracle -n '__fish_seen_subcommand_from %s' -F\n"
+			 "complete -c coracle -n '__fish_seen_subcommand_from %s' "
+			 "-a '(__coracle_companion %s)'\n",
+			 c->name, c->name, c->name);
 }
 
 static void add_fish(struct text *t)
@@ -389,6 +438,14 @@ static void add_fish(struct text *t)
 		"\tset -l at (contains -i -- $argv[1] $words); or return 1\n"
 		"\tset -l rest (string match -v -- '-*' $words[$at..-1])\n"
 		"\ttest (count $rest) -eq (math $argv[2] + 1)\n"
+		"end\n\n"
+		"# __coracle_companion COMMAND - the options of the verb of COMMAND.\n"
+		"function __coracle_companion\n"
+		"\tstring match -q -- '-*' (commandline -ct); or return\n"
+		"\tset -l words (commandline -opc)\n"
+		"\tset -l at (contains -i -- $argv[1] $words)\n"
+		"\tset -l verb (string match -v -- '-*' $words[$at..-1])[2]\n"
+		"\tcoracle $argv[1] $verb --help 2>/dev/null | " HELP_WORDS "\n"
 		"end\n\n"
 		"complete -c coracle -f\n");
 	fish_options(t, "not __fish_seen_subcommand_from $__coracle_commands",

@@ -137,6 +137,7 @@ static void write_command(struct json_writer *w, const struct command *c)
 	json_kv_string(w, "name", c->name);
 	json_kv_string(w, "summary", c->summary);
 	json_kv_bool(w, "hidden", c->hidden);
+	json_kv_bool(w, "companion", c->companion);
 	json_key(w, "arguments");
 	json_array_begin(w);
 	for (size_t i = 0; i < POSITIONAL_MAX && c->positionals[i].name; i++) {
@@ -145,6 +146,8 @@ static void write_command(struct json_writer *w, const struct command *c)
 		json_kv_string(w, "help", c->positionals[i].help);
 		json_kv_bool(w, "optional", c->positionals[i].optional);
 		json_kv_bool(w, "repeated", c->positionals[i].repeated);
+		json_kv_string(w, "choices",
+			       c->positionals[i].choices ? c->positionals[i].choices : "");
 		json_object_end(w);
 	}
 	json_array_end(w);

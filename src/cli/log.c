@@ -42,6 +42,11 @@ int log_open(const char *target, bool json, enum log_level level, struct err *e)
 	return 0;
 }
 
+bool log_is_json(void)
+{
+	return state.json;
+}
+
 /* Append @s with control characters escaped: a message is one line whatever a path contains, and
  * cannot command a terminal. */
 static size_t append_clean(char *buf, size_t size, size_t len, const char *s)

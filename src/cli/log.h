@@ -17,6 +17,9 @@ enum log_level {
  * there). Returns 0, or -errno with *@e filled in; then standard error is used. */
 int log_open(const char *target, bool json, enum log_level level, struct err *e) _must_check_;
 
+/* Whether messages are JSON. */
+bool log_is_json(void);
+
 /* One line (and, on a terminal, a second one with the hint) to standard error; one line to the log,
  * too, where there is one. Never fails: there is nobody to tell. */
 void log_error(const struct err *e);

@@ -240,8 +240,8 @@ static bool may_go_ahead(const struct creation *c)
 	const struct plan *p = &c->loaded.plan;
 
 	return p->purpose == PURPOSE_RUN && !p->terminal && !p->host_turn && !p->time_offsets &&
-	       !p->schedule.late && pidfd_socket(c)[0] == '\0' && c->o->pid_file[0] == '\0' &&
-	       !(c->state.hooks & STATE_HOOK_START_CONTAINER);
+	       !p->schedule.late && !plan_cgroup_late(&p->cgroup) && pidfd_socket(c)[0] == '\0' &&
+	       c->o->pid_file[0] == '\0' && !(c->state.hooks & STATE_HOOK_START_CONTAINER);
 }
 
 /* Write down who init is; then nothing keeps it from going on. */
@@ -270,6 +270,8 @@ static int go_in_turn(struct creation *c, enum state_phase phase, struct err *e)
 {
 	int r = launch_await_ready(&c->launch, e);
 
+	if (r == 0)
+		r = cgroup_write_late(&c->cgroup, &c->loaded.plan.cgroup, e);
 	if (r == 0)
 		r = attach_hand_over(&c->launch, c->o->console_socket, pidfd_socket(c), e);
 	if (r == 0)

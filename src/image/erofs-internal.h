@@ -73,12 +73,6 @@ int erofs_rewrite(struct erofs_writer *w, struct err *e) _must_check_;
 int erofs_escape_xattrs(struct erofs_writer *w, struct image_node *n) _must_check_;
 int erofs_annotate_external(struct erofs_writer *w, struct image_node *n) _must_check_;
 
-/* Is @n a whiteout, a character device 0:0? Not for hard links. */
-bool erofs_is_whiteout(const struct image_node *n);
-
-/* Does the regular file @n have its content elsewhere? */
-bool erofs_is_external(const struct image_node *n);
-
 /* The inodes in their order, with numbers, sizes and places, and the table of shared attributes.
  * erofs-layout.c */
 int erofs_layout(struct erofs_writer *w, struct err *e) _must_check_;

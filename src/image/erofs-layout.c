@@ -145,7 +145,7 @@ static int shape_inode(struct erofs_inode *in)
 		return shape_directory(in);
 	if (S_ISLNK(n->mode)) {
 		in->tail = n->data_len;
-	} else if (erofs_is_external(n)) {
+	} else if (image_node_is_external(n)) {
 		return shape_external(in);
 	} else if (S_ISREG(n->mode) && n->size > 0) {
 		in->n_blocks = n->data_len / EROFS_BLOCK;
@@ -298,7 +298,7 @@ static unsigned choose_version(const struct image_tree *t, unsigned min, unsigne
 	if (min >= 1 || max < 1)
 		return min;
 	for (const struct image_node *n = t->root; n; n = image_tree_next(n))
-		if (erofs_is_whiteout(n))
+		if (image_node_is_whiteout(n))
 			return 1;
 	return min;
 }

@@ -42,7 +42,7 @@ static int prepare_node(struct erofs_writer *w, struct image_node *n)
 
 	if (n->data_len > (S_ISLNK(n->mode) ? TARGET_MAX : CONTENT_MAX))
 		return -EFBIG;
-	if (r == 0 && erofs_is_external(n))
+	if (r == 0 && image_node_is_external(n))
 		r = erofs_annotate_external(w, n);
 	if (r < 0)
 		return r;
@@ -71,6 +71,8 @@ static int number_inodes(struct erofs_writer *w)
 		w->inodes[w->n_inodes++].node = n;
 	}
 	for (struct image_node *n = root; n; n = image_tree_next(n)) {
+		if (n->target && image_node_is_whiteout(n->target))
+			return -EMLINK;
 		if (n->target)
 			n->target->nlink++;
 		else if (S_ISDIR(n->mode) && n != root)
@@ -104,7 +106,7 @@ static int place_inodes(struct erofs_writer *w)
 		if (r < 0)
 			return r;
 		in->extended = true;
-		if (erofs_is_external(n)) {
+		if (image_node_is_external(n)) {
 			in->chunk_bits = CHUNK_BITS;
 			in->tail = 4;
 		}
@@ -136,6 +138,8 @@ int erofs_legacy_layout(struct erofs_writer *w, struct err *e)
 			e, ERR_IMAGE, r,
 			"format 2 holds targets of at most %d and contents of at most %d bytes",
 			TARGET_MAX, CONTENT_MAX);
+	if (r == -EMLINK)
+		return err_set(e, ERR_IMAGE, r, "format 2 holds no whiteout with several names");
 	if (r < 0)
 		return err_sys(e, ERR_IMAGE, r, "lay out the image");
 	r = erofs_share(w, e);

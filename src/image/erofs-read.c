@@ -232,6 +232,8 @@ static int check_fields(struct erofs_reader *rd, const struct image_node *n,
 				 (unsigned long long)p->size);
 	if (p->layout == EROFS_CHUNK_BASED && p->size > IMAGE_FILE_SIZE_MAX)
 		return erofs_bad(rd, n, "a file of more than 2^53 bytes");
+	if (S_ISCHR(n->mode) && p->u == 0 && n->nlink > 1)
+		return erofs_bad(rd, n, "a whiteout with %u names", n->nlink);
 	return 0;
 }
 
@@ -323,7 +325,7 @@ static int read_node(struct erofs_reader *rd, struct image_node *parent, const c
 	if (seen->node) {
 		if (S_ISDIR(seen->node->mode))
 			return erofs_bad(rd, n, "a second name of a directory");
-		if (erofs_is_whiteout(seen->node))
+		if (image_node_is_whiteout(seen->node))
 			return erofs_bad(rd, n, "a second name of a whiteout");
 		n->target = seen->node;
 		*ret = n;

@@ -123,7 +123,7 @@ static void drop_hiding(struct erofs_reader *rd)
 	for (uint32_t i = 0; i < root->n_children; i++) {
 		struct image_node *n = root->children[i];
 
-		if (erofs_is_whiteout(n) && n->name_len == 2 && is_hex(n->name[0]) &&
+		if (image_node_is_whiteout(n) && n->name_len == 2 && is_hex(n->name[0]) &&
 		    is_hex(n->name[1]))
 			continue;
 		root->children[kept++] = n;
@@ -133,8 +133,8 @@ static void drop_hiding(struct erofs_reader *rd)
 }
 
 /* What is left of the tree after the walk. A stand-in for a whiteout may have more names, as any
- * file: overlayfs itself links whiteouts to each other, so dumps of its layers have such links.
- * Only the directory of the real name was marked. */
+ * file: overlayfs itself links whiteouts to each other, so dumps of its layers have such links, and
+ * mkcomposefs writes them so. Only the directory of the real name was marked. */
 static int restore_node(struct erofs_reader *rd, struct image_node *n)
 {
 	int r = 0;
@@ -143,7 +143,7 @@ static int restore_node(struct erofs_reader *rd, struct image_node *n)
 		r = restore_external(rd, n);
 	if (r < 0 || rd->info.version == 2)
 		return r;
-	if (erofs_is_whiteout(n))
+	if (image_node_is_whiteout(n))
 		return erofs_bad(rd, n, "a whiteout outside the root");
 	(void)restore_whiteout(rd, n);
 	return 0;

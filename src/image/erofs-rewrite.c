@@ -7,16 +7,6 @@
 #include "base/str.h"
 #include "image/erofs-internal.h"
 
-bool erofs_is_whiteout(const struct image_node *n)
-{
-	return !n->target && S_ISCHR(n->mode) && n->rdev == 0;
-}
-
-bool erofs_is_external(const struct image_node *n)
-{
-	return !n->target && S_ISREG(n->mode) && n->size > 0 && !n->data;
-}
-
 /* Set an attribute to a constant. */
 static int set_mark(struct erofs_writer *w, struct image_node *n, const char *name,
 		    const char *value)
@@ -110,9 +100,9 @@ static int rewrite_node(struct erofs_writer *w, struct image_node *n)
 {
 	int r = erofs_escape_xattrs(w, n);
 
-	if (r == 0 && erofs_is_external(n))
+	if (r == 0 && image_node_is_external(n))
 		r = erofs_annotate_external(w, n);
-	else if (r == 0 && erofs_is_whiteout(n))
+	else if (r == 0 && image_node_is_whiteout(n))
 		r = replace_whiteout(w, n);
 	return r;
 }

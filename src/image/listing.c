@@ -26,7 +26,7 @@ int listing_collect_objects(const struct image_tree *t, struct listing_objects *
 	if (!nodes)
 		return -ENOMEM;
 	for (const struct image_node *i = t->root; i; i = image_tree_next(i))
-		if (erofs_is_external(i) && i->payload)
+		if (image_node_is_external(i) && i->payload)
 			nodes[n++] = i;
 	qsort(nodes, n, sizeof(struct image_node *), compare_payloads);
 	for (size_t i = 0; i < n; i++)
@@ -89,7 +89,7 @@ int listing_write_node(const struct image_node *n, struct image_path *path, stru
 	} else if (S_ISLNK(n->mode)) {
 		output_write(out, "\t-> ", 4);
 		dump_write_escaped(out, n->data, n->data_len, false);
-	} else if (erofs_is_external(n) && n->payload) {
+	} else if (image_node_is_external(n) && n->payload) {
 		output_write(out, "\t@ ", 3);
 		dump_write_escaped(out, n->payload, n->payload_len, false);
 	}

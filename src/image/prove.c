@@ -156,7 +156,7 @@ static const char *check_metadata(const struct image_node *n, const struct stat 
 {
 	uint64_t rdev = (minor(st->st_rdev) & 0xff) | (uint64_t)major(st->st_rdev) << 8 |
 			(uint64_t)(minor(st->st_rdev) & ~0xffU) << 12;
-	bool whiteout = erofs_is_whiteout(n);
+	bool whiteout = image_node_is_whiteout(n);
 
 	/* A whiteout of the tree appears as an empty file. */
 	if ((whiteout ? S_IFREG | (n->mode & 07777) : n->mode) != st->st_mode)

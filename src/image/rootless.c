@@ -69,9 +69,9 @@ static int make_file(const struct image_node *n, int dir, const char *name)
 		return r;
 	if (S_ISREG(n->mode) && n->size && n->data)
 		r = io_write_all(fd, n->data, n->data_len);
-	else if (erofs_is_external(n) && n->payload)
+	else if (image_node_is_external(n) && n->payload)
 		r = set_stub_xattrs(n, fd);
-	if (r == 0 && erofs_is_external(n))
+	if (r == 0 && image_node_is_external(n))
 		r = sys_ftruncate(fd, n->size);
 	if (r == 0 && (S_ISREG(n->mode) || S_ISDIR(n->mode)))
 		r = set_xattrs(n, fd);

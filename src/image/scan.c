@@ -218,14 +218,18 @@ static int fill_node(struct scan *s, struct image_node *n, int dir, const char *
 	r = read_xattrs(s, n, file, e);
 	if (r < 0)
 		return r;
+	/* A whiteout is no file but a mark in its own directory: each is written for itself, and
+	 * each of their directories says that it has some. */
+	if (s->o->hardlinks && st->st_nlink > 1 && !S_ISDIR(n->mode) && !image_node_is_whiteout(n))
+		r = add_linked(s, n, st, e);
+	if (r < 0)
+		return r;
 	if (S_ISLNK(n->mode))
 		return read_target(s, n, dir, name, e);
 	if (!S_ISREG(n->mode))
 		return 0;
 	n->size = (uint64_t)st->st_size;
-	if (s->o->hardlinks && st->st_nlink > 1)
-		r = add_linked(s, n, st, e);
-	if (r == 0 && n->size)
+	if (n->size)
 		r = add_file(s, n, e);
 	return r;
 }

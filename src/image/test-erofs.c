@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -231,6 +232,43 @@ static void test_linked_whiteout(void **state)
 	}
 }
 
+/* Without stand-ins a whiteout has one name: the writer of format 2 refuses another, and the reader
+ * an inode that speaks of more, whatever the entries say. */
+static void test_whiteout_names(void **state)
+{
+	static const char text[] = ROOT "/a 0 20644 1 0 0 0 0.0 - - -\n";
+	static const char linked[] = ROOT "/a 0 @20644 0 0 0 0 0.0 /w - -\n"
+					  "/w 0 20644 2 0 0 0 0.0 - - -\n";
+	char hex[2 * IMAGE_DIGEST_MAX + 1];
+	struct erofs_info info;
+	struct dump_reader *d;
+	struct image_tree t;
+	struct output out;
+	struct err e = {0};
+	uint8_t *image;
+	size_t len;
+
+	(void)state;
+	image = make(text, 2, &len, hex);
+	assert_int_equal(reread(image, len, NULL), 0);
+	for (size_t at = EROFS_SUPER_OFFSET + EROFS_SUPER_SIZE; at < len; at += EROFS_SLOT)
+		if (get16(image + at) & 1 && get16(image + at + 4) == (S_IFCHR | 0644))
+			put32(image + at + IX_NLINK, 2);
+	assert_int_equal(erofs_read(image, len, 0, &t, &info, &e), -EINVAL);
+	assert_string_equal(e.text, "/a: a whiteout with 2 names");
+	free(image);
+
+	assert_int_equal(dump_reader_new(0, &d), 0);
+	assert_int_equal(dump_reader_add(d, linked, strlen(linked), &e), 0);
+	assert_int_equal(dump_reader_finish(d, &t, &e), 0);
+	dump_reader_free(d);
+	assert_int_equal(output_init(&out, -EBADF), 0);
+	assert_int_equal(erofs_write(&t, 2, 2, &out, &info, &e), -EMLINK);
+	assert_string_equal(e.text, "format 2 holds no whiteout with several names");
+	output_done(&out);
+	image_tree_done(&t);
+}
+
 /* The earliest time there is: what is read as a tree can be a dump, and the dump makes it again. */
 static void test_earliest_time(void **state)
 {
@@ -393,11 +431,17 @@ static void test_formats(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known_digests),   cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_real_name_stays), cmocka_unit_test(test_opaque_of_the_tree),
-		cmocka_unit_test(test_linked_whiteout), cmocka_unit_test(test_earliest_time),
-		cmocka_unit_test(test_every_byte),      cmocka_unit_test(test_cut_short),
-		cmocka_unit_test(test_damage),          cmocka_unit_test(test_loop),
+		cmocka_unit_test(test_known_digests),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_real_name_stays),
+		cmocka_unit_test(test_opaque_of_the_tree),
+		cmocka_unit_test(test_linked_whiteout),
+		cmocka_unit_test(test_whiteout_names),
+		cmocka_unit_test(test_earliest_time),
+		cmocka_unit_test(test_every_byte),
+		cmocka_unit_test(test_cut_short),
+		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_loop),
 		cmocka_unit_test(test_formats),
 	};
 

@@ -154,6 +154,16 @@ struct image_node *image_tree_find(const struct image_tree *t, const struct imag
 	return NULL;
 }
 
+bool image_node_is_whiteout(const struct image_node *n)
+{
+	return !n->target && S_ISCHR(n->mode) && n->rdev == 0;
+}
+
+bool image_node_is_external(const struct image_node *n)
+{
+	return !n->target && S_ISREG(n->mode) && n->size > 0 && !n->data;
+}
+
 void *image_tree_copy(struct image_tree *t, const void *data, size_t len)
 {
 	void *copy = arena_alloc(&t->arena, len ? len : 1);

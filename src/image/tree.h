@@ -144,6 +144,12 @@ static inline struct image_node *image_node_real(struct image_node *n)
 	return n->target ? n->target : n;
 }
 
+/* Is @n a whiteout, a character device 0:0? Not for hard links. */
+bool image_node_is_whiteout(const struct image_node *n);
+
+/* Is @n a regular file that has its content elsewhere? Not for hard links. */
+bool image_node_is_external(const struct image_node *n);
+
 /* Make the hard link @n the file, and the file that it stood for a link to it. Other links then
  * lead to a link: image_tree_shorten_links() afterwards. */
 void image_node_make_real(struct image_node *n);

@@ -24,6 +24,13 @@ struct plan_cgroup_write {
 	const char *file;       /* "pids.max" */
 	const char *value;
 	const char *origin; /* "linux.resources.pids.limit" */
+	/* Where the kernel has no such file: another one with a value of its own, or NULL. */
+	const char *else_file, *else_value;
+	bool if_there; /* and where there is none at all nothing is lost */
+	/* Not before init is ready: its helpers would be in the way. */
+	bool late;
+	/* An update only: refuse a value below what this file says is used already. */
+	const char *usage_file;
 };
 
 struct bpf_insn;
@@ -52,8 +59,29 @@ struct plan_cgroup {
 bool plan_cgroup_needs_self(const struct spec *spec, const struct facts *facts,
 			    enum cgroup_manager manager);
 
+/* Does planning these limits ask which v1 hierarchies there are? On hybrid hosts it costs system
+ * calls to find them. */
+bool plan_cgroup_needs_v1(const struct spec_resources *r);
+
+/* Is anything to be written when init is ready? */
+bool plan_cgroup_late(const struct plan_cgroup *plan);
+
+/* The writes for @asked, which is @all of a new container's resources or what an update names of
+ * them: into plan->writes, in the order that the kernel needs. Limits that this arrangement cannot
+ * hold are ERR_CGROUP_LIMIT. Pure; strings live in @a or belong to @asked. Returns 0 or -errno. */
+int plan_cgroup_limits(struct arena *a, const struct spec_resources *all,
+		       const struct spec_resources *asked, const struct facts_cgroup *facts,
+		       struct plan_cgroup *plan, struct err *e) _must_check_;
+
+/* cpu.weight (1 to 10000) for the specification's shares (2 to 262144): the curve through both ends
+ * and the two defaults, 1024 and 100, that runc and crun have used since 2025. */
+uint64_t plan_cpu_weight(uint64_t shares);
+
+/* io.weight (1 to 10000) for the specification's weight (10 to 1000), as runc and crun map it. */
+uint64_t plan_io_weight(uint32_t weight);
+
 /* Plan the cgroup for @spec. @id is the container's id. Limits that are not implemented, or that
- * the arrangement cannot hold, are ERR_UNSUPPORTED or ERR_CGROUP_LIMIT naming key, reason and cure.
+ * the arrangement cannot hold, are ERR_UNSUPPORTED or ERR_CGROUP_LIMIT naming key, reason, cure.
  *
  * The place: linux.cgroupsPath from the root of the hierarchies, with or without its leading slash
  * (as crun reads it; runc looks for a relative one below the caller's own cgroup); else

@@ -352,6 +352,14 @@ static const char *manager_name(enum cgroup_manager m)
 					      : "cgroupfs";
 }
 
+static void text_write(struct text *t, const struct plan_cgroup_write *w)
+{
+	line(t, "  write %s=%s", w->file, w->value);
+	if (w->else_file)
+		line(t, " or %s=%s", w->else_file, w->else_value);
+	line(t, "%s%s  # %s\n", w->if_there ? " if-there" : "", w->late ? " late" : "", w->origin);
+}
+
 static void text_cgroup(struct text *t, const struct plan_cgroup *c)
 {
 	line(t, "cgroup  manager=%s path=%s%s%s\n", manager_name(c->manager),
@@ -360,8 +368,7 @@ static void text_cgroup(struct text *t, const struct plan_cgroup *c)
 	for (size_t n = 0; n < c->n_v1; n++)
 		line(t, "  hierarchy %s\n", c->v1[n]->controllers);
 	for (size_t n = 0; n < c->n_writes; n++)
-		line(t, "  write %s=%s  # %s\n", c->writes[n].file, c->writes[n].value,
-		     c->writes[n].origin);
+		text_write(t, &c->writes[n]);
 	if (c->n_device_program > 0)
 		line(t, "  device-policy instructions=%u  # linux.resources.devices\n",
 		     (unsigned)c->n_device_program);
@@ -580,6 +587,14 @@ static void json_cgroup(struct json_writer *w, const struct plan_cgroup *c)
 		json_object_begin(w);
 		json_kv_string(w, "file", c->writes[n].file);
 		json_kv_string(w, "value", c->writes[n].value);
+		if (c->writes[n].else_file) {
+			json_kv_string(w, "elseFile", c->writes[n].else_file);
+			json_kv_string(w, "elseValue", c->writes[n].else_value);
+		}
+		if (c->writes[n].if_there)
+			json_kv_bool(w, "ifThere", true);
+		if (c->writes[n].late)
+			json_kv_bool(w, "late", true);
 		json_kv_string(w, "origin", c->writes[n].origin);
 		json_object_end(w);
 	}

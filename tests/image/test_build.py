@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import stat
 import subprocess
 import time
 
@@ -166,6 +167,26 @@ def test_hardlinks(image, tmp_path):
     lines = image("dump", tmp_path / "image").splitlines()
     assert lines[1].startswith("/a 100 100") and " 3 " in lines[1]
     assert [line.split()[8] for line in lines if " @" in line] == ["/a", "/a"]
+    image("check", tmp_path / "image")
+
+
+def test_hardlinks_of_all_sorts(image, tmp_path):
+    """Whatever has several names keeps them, but whiteouts: overlayfs links them to each other, and each
+    must mark its own directory."""
+    source = tmp_path / "source"
+    (source / "d").mkdir(parents=True)
+    (source / "link").symlink_to("target")
+    os.link(source / "link", source / "d" / "link", follow_symlinks=False)
+    os.mkfifo(source / "fifo")
+    os.link(source / "fifo", source / "d" / "fifo")
+    os.mknod(source / "gone", stat.S_IFCHR | 0o600, 0)
+    os.link(source / "gone", source / "d" / "gone")
+    image("build", "--hardlinks", "--epoch", source, tmp_path / "image")
+    entries = {line.split()[0]: line.split()[1:] for line in image("dump", tmp_path / "image").splitlines()}
+    assert {name: entry[7] for name, entry in entries.items() if entry[1].startswith("@")} == {
+        "/fifo": "/d/fifo", "/link": "/d/link"}
+    assert [entries[name][1:3] for name in ("/gone", "/d/gone")] == [["20600", "1"]] * 2
+    assert [entries[name][2] for name in ("/d/fifo", "/d/link")] == ["2", "2"]
     image("check", tmp_path / "image")
 
 

@@ -1,0 +1,65 @@
+/* Finding and becoming the programs beside the runtime. Runs on the host's side, in coracle's own
+ * process, before it has done anything else. */
+#include "host/companion.h"
+
+#include <errno.h>
+#include <linux/limits.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "config.h"
+
+/* The directory of our own executable into @buf; false if it cannot be told. */
+static bool own_directory(char buf[static PATH_MAX])
+{
+	ssize_t len = sys_readlinkat(AT_FDCWD, "/proc/self/exe", buf, PATH_MAX - 1);
+
+	while (len > 0 && buf[len - 1] != '/')
+		len--;
+	if (len <= 0)
+		return false;
+	buf[len > 1 ? len - 1 : 1] = '\0';
+	return true;
+}
+
+/* Execute @dir/@below/coracle-@verb. Returns -ENOENT without touching *@e if it is not there. */
+static int try_directory(const char *dir, const char *below, const char *verb, char *const argv[],
+			 struct err *e)
+{
+	char path[PATH_MAX];
+	_cleanup_close_ int fd = -EBADF;
+	int r;
+
+	if (str_format(path, sizeof(path), "%s%scoracle-%s", dir, below, verb) >= sizeof(path))
+		return -ENOENT;
+	fd = sys_openat(AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
+	if (fd == -ENOENT || fd == -ENOTDIR)
+		return -ENOENT;
+	r = fd < 0 ? fd : sys_execveat(AT_FDCWD, path, argv, environ, 0);
+	/* It is there, so what is missing is its interpreter. */
+	if (r == -ENOENT)
+		return err_set(e, ERR_COMPANION, -ELIBACC, "%s: its dynamic loader is missing",
+			       path);
+	return err_sys(e, ERR_COMPANION, r, "execute %s", path);
+}
+
+int companion_exec(const char *verb, char *const argv[], struct err *e)
+{
+	char own[PATH_MAX];
+	int r = -ENOENT;
+
+	if (own_directory(own)) {
+		r = try_directory(own, "/", verb, argv, e);
+		if (r == -ENOENT)
+			r = try_directory(own, "/" CORACLE_LIBEXEC_FROM_BIN "/", verb, argv, e);
+	}
+	if (r == -ENOENT)
+		r = try_directory(CORACLE_LIBEXECDIR, "/", verb, argv, e);
+	if (r != -ENOENT)
+		return r;
+	(void)err_set(e, ERR_COMPANION, r, "coracle-%s is not installed", verb);
+	return err_hint(e, "it belongs into %s; builds leave it out where its library is missing",
+			CORACLE_LIBEXECDIR);
+}

@@ -1,0 +1,37 @@
+/* What the files that plan limits share. Internal to plan/cgroup*.c. */
+#pragma once
+
+#include "plan/cgroup.h"
+
+/* A plan of writes in the making. */
+struct limits {
+	struct arena *arena;
+	const struct facts_cgroup *facts;
+	const struct spec_resources *all; /* what will hold */
+	const struct spec_resources
+		*asked; /* what to write: @all itself, or what an update names */
+	bool update;
+	struct plan_cgroup *plan; /* writes are appended */
+	size_t cap;
+	struct err *e;
+};
+
+/* Append a write to @file. @key: its place below linux.resources. Returns it for more, or NULL with
+ * *l->e set. Strings that are not formatted must outlive the plan. */
+struct plan_cgroup_write *limits_add(struct limits *l, const char *controller, const char *file,
+				     const char *key, const char *fmt, ...) _printf_(5, 6);
+
+/* Is @controller bound to a cgroup v1 hierarchy here? */
+bool limits_on_v1(const struct limits *l, const char *controller);
+
+/* "The arrangement cannot hold this": ERR_CGROUP_LIMIT. @hint may be NULL. */
+int limits_refuse(const struct limits *l, const char *key, const char *hint, const char *text);
+
+/* ERR_CONFIG_INVALID. */
+int limits_invalid(const struct limits *l, const char *key, const char *text);
+
+/* blockIO. */
+int limits_block_io(struct limits *l);
+
+/* The v1 hierarchy with @controller, or NULL. */
+const struct cgroup_hierarchy *cgroup_find_v1(const struct facts_cgroup *f, const char *controller);
