@@ -15,11 +15,6 @@ int io_read_fd(struct arena *a, int fd, size_t max, char **ret, size_t *ret_len)
 int io_read_file_at(struct arena *a, int dirfd, const char *path, size_t max, char **ret,
 		    size_t *ret_len) _must_check_;
 
-/* Connect to the unix stream socket at @path, which may be longer than an address. @seconds bound
- * this and every later wait to send; 0: none. Returns a descriptor or -errno, -EAGAIN for a
- * deadline that has passed. */
-int io_connect_stream(const char *path, unsigned seconds) _must_check_;
-
 /* Write all of @data. */
 int io_write_all(int fd, const void *data, size_t len) _must_check_;
 

@@ -3,33 +3,9 @@
 #include "host/channel.h"
 
 #include "base/fd.h"
+#include "base/socket.h"
 #include "base/str.h"
 #include "base/sys.h"
-
-static ssize_t send_with_fds(int fd, const struct plan_message *m, const int *fds, uint32_t n)
-{
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int) * PLAN_FDS_PER_MESSAGE)];
-	} control;
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)m, .iov_len = sizeof(*m)};
-	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t r;
-
-	if (n > 0) {
-		h.msg_control = &control;
-		h.msg_controllen = CMSG_SPACE(sizeof(int) * n);
-		memset(&control, 0, h.msg_controllen);
-		control.header.cmsg_len = CMSG_LEN(sizeof(int) * n);
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * n);
-	}
-	do
-		r = sys_sendmsg(fd, &h, MSG_NOSIGNAL);
-	while (r == -EINTR);
-	return r;
-}
 
 int channel_send_setup(int fd, int memfd, uint32_t block_size, const int *slots, uint32_t n_slots,
 		       struct err *e)
@@ -39,17 +15,17 @@ int channel_send_setup(int fd, int memfd, uint32_t block_size, const int *slots,
 		.value = (int32_t)block_size,
 		.n_fds = n_slots,
 	};
-	int fds[PLAN_FDS_PER_MESSAGE] = {memfd};
-	uint32_t sent = MIN(n_slots, (uint32_t)PLAN_FDS_PER_MESSAGE - 1);
+	int fds[SOCKET_FDS_MAX] = {memfd};
+	uint32_t sent = MIN(n_slots, (uint32_t)SOCKET_FDS_MAX - 1);
 	ssize_t r;
 
 	memcpy(fds + 1, slots, sent * sizeof(int));
-	r = send_with_fds(fd, &m, fds, sent + 1);
+	r = socket_send(fd, &m, sizeof(m), fds, sent + 1);
 	m.type = PLAN_MSG_SLOTS;
 	while (r >= 0 && sent < n_slots) {
-		uint32_t n = MIN(n_slots - sent, (uint32_t)PLAN_FDS_PER_MESSAGE);
+		uint32_t n = MIN(n_slots - sent, (uint32_t)SOCKET_FDS_MAX);
 
-		r = send_with_fds(fd, &m, slots + sent, n);
+		r = socket_send(fd, &m, sizeof(m), slots + sent, n);
 		sent += n;
 	}
 	return r < 0 ? err_sys(e, ERR_INTERNAL, (int)r, "send the plan to init") : 0;
@@ -63,7 +39,7 @@ int channel_send(int fd, enum plan_message_type type, struct err *e)
 int channel_send_fds(int fd, enum plan_message_type type, const int *fds, uint32_t n, struct err *e)
 {
 	struct plan_message m = {.type = type, .n_fds = n};
-	ssize_t r = send_with_fds(fd, &m, fds, n);
+	ssize_t r = socket_send(fd, &m, sizeof(m), fds, n);
 
 	return r < 0 ? err_sys(e, ERR_INTERNAL, (int)r, "send to init") : 0;
 }
@@ -84,6 +60,8 @@ void channel_clean_error(struct err *e)
 	e->where[sizeof(e->where) - 1] = '\0';
 	e->text[sizeof(e->text) - 1] = '\0';
 	e->hint[sizeof(e->hint) - 1] = '\0';
+	if (e->text[0] == '\0')
+		(void)str_copy(e->text, sizeof(e->text), "init failed");
 	if (e->code >= 0)
 		e->code = -EIO;
 }

@@ -21,6 +21,9 @@
  */
 #define DEADLINE_SECONDS 120
 #define CHILD_STACK      8192
+/* Between the end of the channel and the end of the process, in milliseconds. */
+#define END_MS       5000
+#define CLOSED_ALIVE "init closed its channel, but goes on"
 
 /* --- the clone -------------------------------------------------------------------------------- */
 
@@ -238,7 +241,16 @@ static const char *step_name(const struct launch *l)
 	return n == 0 || n > k->steps.n ? "" : print_op_name((enum plan_op)steps[n - 1].op);
 }
 
-/* The channel closed without a word: the process ended. Tell how, and in which step. */
+static bool has_ended(int pidfd, int timeout_ms)
+{
+	struct sys_pollfd p = {.fd = pidfd, .events = 1 /* POLLIN */};
+
+	return sys_poll(&p, 1, timeout_ms) > 0;
+}
+
+/* The channel closed without a word: the process ended. Tell how, and in which step. Whoever traces
+ * it may have closed the channel in its name, and may keep its status for himself; neither holds
+ * us. */
 static int describe_end(struct launch *l, struct err *e)
 {
 	int fd = l->pidfd >= 0 ? l->pidfd : l->bridge_fd;
@@ -246,15 +258,14 @@ static int describe_end(struct launch *l, struct err *e)
 	siginfo_t info = {0};
 	int r;
 
-	r = sys_wait_pidfd(fd, &info, WEXITED | WNOWAIT);
-	if (r < 0)
-		return err_sys(e, ERR_INIT_DIED, r, "init ended");
-	if (info.si_code == CLD_EXITED)
-		(void)err_set(e, ERR_INIT_DIED, -EIO, "init ended with status %d%s%s%s",
-			      info.si_status, *step ? " in step '" : "", step, *step ? "'" : "");
-	else
-		(void)err_set(e, ERR_INIT_DIED, -EIO, "init was killed by signal %d%s%s%s",
-			      info.si_status, *step ? " in step '" : "", step, *step ? "'" : "");
+	if (!has_ended(fd, END_MS))
+		return err_set(e, ERR_INIT_DIED, -EIO, CLOSED_ALIVE);
+	r = sys_wait_pidfd(fd, &info, WEXITED | WNOWAIT | WNOHANG);
+	if (r < 0 || info.si_pid == 0)
+		return err_sys(e, ERR_INIT_DIED, r < 0 ? r : -ECHILD, "init ended");
+	(void)err_set(e, ERR_INIT_DIED, -EIO, "init %s %d%s%s%s",
+		      info.si_code == CLD_EXITED ? "ended with status" : "was killed by signal",
+		      info.si_status, *step ? " in step '" : "", step, *step ? "'" : "");
 	if (info.si_code != CLD_EXITED && info.si_status == SIGKILL)
 		(void)err_hint(e, "out of memory in the container's cgroup looks like this");
 	return e->code;
@@ -507,13 +518,6 @@ static bool is_init(const struct launch *l)
 	       str_eq(id.name, PLAN_INIT_NAME);
 }
 
-static bool has_ended(const struct launch *l, int timeout_ms)
-{
-	struct sys_pollfd p = {.fd = l->pidfd, .events = 1 /* POLLIN */};
-
-	return sys_poll(&p, 1, timeout_ms) > 0;
-}
-
 /* The channel is closed: by the exec, or by a death in front of it? Exactly one of them shows soon.
  */
 static int await_program(struct launch *l, struct err *e)
@@ -524,9 +528,12 @@ static int await_program(struct launch *l, struct err *e)
 		return channel_page_error(l->page, e);
 	if (l->page->step < k->steps.n)
 		return describe_end(l, e);
-	while (is_init(l))
-		if (has_ended(l, 1))
+	for (unsigned ms = 0; is_init(l); ms++) {
+		if (has_ended(l->pidfd, 1))
 			return is_init(l) ? describe_end(l, e) : 0;
+		if (ms == END_MS)
+			return err_set(e, ERR_INIT_DIED, -EIO, CLOSED_ALIVE);
+	}
 	return 0;
 }
 

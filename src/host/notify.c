@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include "base/fd.h"
+#include "base/socket.h"
 #include "base/str.h"
 #include "base/sys.h"
 
@@ -57,32 +58,15 @@ static int tell(const char *text, int with_fd)
 	_cleanup_close_ int fd = sys_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {
-		.header =
-			{
-				.cmsg_len = CMSG_LEN(sizeof(int)),
-				.cmsg_level = SOL_SOCKET,
-				.cmsg_type = SCM_RIGHTS,
-			},
-	};
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
-	struct msghdr h = {.msg_name = &addr, .msg_iov = &iov, .msg_iovlen = 1};
 	size_t n = path ? str_copy(addr.sun_path, sizeof(addr.sun_path), path) : 0;
+	int r;
 
 	if (fd < 0 || n == 0 || n >= sizeof(addr.sun_path))
 		return -EINVAL;
-	h.msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
 	if (path[0] == '@')
 		addr.sun_path[0] = '\0';
-	if (with_fd >= 0) {
-		memcpy(CMSG_DATA(&control.header), &with_fd, sizeof(with_fd));
-		h.msg_control = &control;
-		h.msg_controllen = sizeof(control);
-	}
-	return (int)sys_sendmsg(fd, &h, MSG_NOSIGNAL);
+	r = sys_connect(fd, &addr, (unsigned)(offsetof(struct sockaddr_un, sun_path) + n));
+	return r < 0 ? r : (int)socket_send(fd, text, strlen(text), &with_fd, with_fd >= 0);
 }
 
 /* Is there a line READY=1? */

@@ -1,20 +1,19 @@
 /* Talking to the host half: SOCK_SEQPACKET messages (plan/plan.h), descriptors by SCM_RIGHTS. */
 #include "base/fd.h"
+#include "base/socket.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "init/init.h"
 
-union fd_control {
-	struct cmsghdr header;
-	char bytes[CMSG_SPACE(sizeof(int) * PLAN_FDS_PER_MESSAGE)];
-};
-
-/* Receive one message and up to PLAN_FDS_PER_MESSAGE descriptors. Returns the number of
+/* Receive one message and up to SOCKET_FDS_MAX descriptors. Returns the number of
  * descriptors; ends the process when the other side is gone. */
-static int receive(int fd, struct plan_message *m, int fds[static PLAN_FDS_PER_MESSAGE])
+static int receive(int fd, struct plan_message *m, int fds[static SOCKET_FDS_MAX])
 {
 	struct iovec iov = {.iov_base = m, .iov_len = sizeof(*m)};
-	union fd_control control;
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int) * SOCKET_FDS_MAX)];
+	} control;
 	struct msghdr h = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -62,7 +61,7 @@ static int map_plan(struct init *i, int fd, size_t size, struct err *e)
 
 int sync_receive_setup(struct init *i, struct err *e)
 {
-	int fds[PLAN_FDS_PER_MESSAGE];
+	int fds[SOCKET_FDS_MAX];
 	struct plan_message m;
 	int n = receive(i->sync_fd, &m, fds), r;
 
@@ -89,35 +88,14 @@ int sync_receive_setup(struct init *i, struct err *e)
 int sync_send(struct init *i, int to_fd, uint32_t type, int32_t value, int fd, struct err *e)
 {
 	struct plan_message m = {.type = type, .step = i->step, .value = value, .n_fds = fd >= 0};
-	struct iovec iov = {.iov_base = &m, .iov_len = sizeof(m)};
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {
-		.header =
-			{
-				.cmsg_len = CMSG_LEN(sizeof(int)),
-				.cmsg_level = SOL_SOCKET,
-				.cmsg_type = SCM_RIGHTS,
-			},
-	};
-	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t n;
+	ssize_t n = socket_send(to_fd, &m, sizeof(m), &fd, fd >= 0);
 
-	if (fd >= 0) {
-		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-		h.msg_control = &control;
-		h.msg_controllen = sizeof(control);
-	}
-	do
-		n = sys_sendmsg(to_fd, &h, MSG_NOSIGNAL);
-	while (n == -EINTR);
 	return n < 0 ? err_sys(e, ERR_INTERNAL, (int)n, "send to the host half") : 0;
 }
 
 int sync_expect_fds(struct init *i, uint32_t type, int *ret_fds, int want, struct err *e)
 {
-	int fds[PLAN_FDS_PER_MESSAGE];
+	int fds[SOCKET_FDS_MAX];
 	struct plan_message m;
 	int n = receive(i->sync_fd, &m, fds);
 

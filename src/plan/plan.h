@@ -453,5 +453,3 @@ struct plan_message {
 /* The name of init's process, until it becomes the program: how the host half tells the one from
  * the other when a process ends early. */
 #define PLAN_INIT_NAME "coracle-init"
-
-#define PLAN_FDS_PER_MESSAGE 253 /* SCM_MAX_FD of the kernel */

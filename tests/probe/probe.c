@@ -27,7 +27,7 @@
  *   sleep                wait for ever, or for a caught signal
  *   wait PATH            wait until PATH exists
  *   close N              close a descriptor
- *   poll-exe trace|look  see poll_exe() below
+ *   poll-exe trace|look, hold, speak HEX    see peer.c
  *   exit N               end
  *
  * It is static and makes no assumption about the container: without /proc some fields are missing.
@@ -49,7 +49,6 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -61,9 +60,9 @@
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
+#include "probe.h"
 
-#define FAILED 97 /* an action that must not fail did */
+extern char **environ;
 
 /* --- writing JSON ---------------------------------------------------------------------------- */
 
@@ -730,7 +729,7 @@ static void notify(const char *text)
 	close(fd);
 }
 
-static volatile sig_atomic_t caught;
+volatile sig_atomic_t caught;
 
 static void on_signal(int sig)
 {
@@ -805,74 +804,6 @@ static void write_file(const char *path, const char *content)
 		_exit(FAILED);
 	write_all(fd, content, strlen(content));
 	close(fd);
-}
-
-/* Watch all processes of /proc until SIGTERM: what is their executable, can it be opened for
- * writing and, with @trace, can they be traced? Each new answer is a line "exe PATH", "writable
- * PATH", "traced PATH", written once; at the end "polls N". For the tests of what a container can
- * reach of us. */
-static void poll_exe(bool trace)
-{
-	static char seen[64][512];
-	unsigned long polls = 0;
-	size_t n_seen = 0;
-	pid_t self = getpid();
-	DIR *d = opendir("/proc");
-
-	if (!d)
-		_exit(FAILED);
-	while (!caught) {
-		struct dirent *entry;
-
-		rewinddir(d);
-		polls++;
-		while ((entry = readdir(d)) && !caught) {
-			pid_t pid = atoi(entry->d_name);
-			char path[64], exe[300], line[512];
-			ssize_t n;
-			int fd;
-
-			if (pid <= 0 || pid == self)
-				continue;
-			snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-			n = readlink(path, exe, sizeof(exe) - 1);
-			if (n < 0)
-				continue;
-			exe[n] = '\0';
-			for (int what = 0; what < 3; what++) {
-				size_t i;
-
-				if (what == 0) {
-					snprintf(line, sizeof(line), "exe %s", exe);
-				} else if (what == 1) {
-					fd = open(path, O_RDWR | O_CLOEXEC);
-					if (fd < 0)
-						continue;
-					close(fd);
-					snprintf(line, sizeof(line), "writable %s", exe);
-				} else {
-					/* Our own program may be traced by its user: that is
-					 * the container's business. */
-					if (!trace || strncmp(exe, "/memfd:", 7) != 0 ||
-					    ptrace(PTRACE_SEIZE, pid, 0, 0) < 0)
-						continue;
-					ptrace(PTRACE_DETACH, pid, 0, 0);
-					snprintf(line, sizeof(line), "traced %s", exe);
-				}
-				for (i = 0; i < n_seen && strcmp(seen[i], line) != 0; i++)
-					;
-				if (i == n_seen && n_seen < 64) {
-					strcpy(seen[n_seen++], line);
-					dprintf(1, "%s\n", line);
-				}
-			}
-		}
-		while (waitpid(-1, NULL, WNOHANG) > 0)
-			;
-	}
-	dprintf(1, "polls %lu\n", polls);
-	closedir(d);
-	caught = 0;
 }
 
 static const char *argument(int argc, char **argv, int *i)
@@ -961,6 +892,10 @@ int main(int argc, char **argv)
 			close(atoi(ARG()));
 		} else if (IS("poll-exe")) {
 			poll_exe(strcmp(ARG(), "trace") == 0);
+		} else if (IS("hold")) {
+			hold_peer();
+		} else if (IS("speak")) {
+			speak_for_peer(ARG());
 		} else if (IS("exit")) {
 			exit(atoi(ARG()));
 		} else {

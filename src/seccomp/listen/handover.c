@@ -2,8 +2,7 @@
 #include "seccomp/listen/handover.h"
 
 #include "base/fd.h"
-#include "base/io.h"
-#include "base/str.h"
+#include "base/socket.h"
 #include "base/sys.h"
 
 static int fail(const char *path, int r, struct err *e)
@@ -28,60 +27,28 @@ int listen_check_agent(const char *path, struct err *e)
 }
 
 /* The descriptor goes with the first bytes, whatever part of them is taken. */
-static ssize_t send_first(int socket_fd, const char *text, size_t len, int fd)
+static int send_all(int socket_fd, const char *text, size_t len, int fd)
 {
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {
-		.header =
-			{
-				.cmsg_len = CMSG_LEN(sizeof(int)),
-				.cmsg_level = SOL_SOCKET,
-				.cmsg_type = SCM_RIGHTS,
-			},
-	};
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)text, .iov_len = len};
-	struct msghdr h = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t n;
+	bool first = true;
 
-	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	do
-		n = sys_sendmsg(socket_fd, &h, MSG_NOSIGNAL);
-	while (n == -EINTR);
-	return n;
-}
-
-static int send_rest(int socket_fd, const char *text, size_t len)
-{
 	while (len > 0) {
-		struct iovec iov = {.iov_base = (void *)(uintptr_t)text, .iov_len = len};
-		struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
-		ssize_t n = sys_sendmsg(socket_fd, &h, MSG_NOSIGNAL);
+		ssize_t n = socket_send(socket_fd, text, len, &fd, first);
 
-		if (n == -EINTR)
-			continue;
 		if (n < 0)
 			return (int)n;
 		text += n;
 		len -= (size_t)n;
+		first = false;
 	}
 	return 0;
 }
 
 int listen_hand_over(const char *path, const char *text, size_t len, int fd, struct err *e)
 {
-	_cleanup_close_ int socket_fd = io_connect_stream(path, LISTEN_AGENT_SECONDS);
-	ssize_t n = socket_fd;
+	_cleanup_close_ int socket_fd = socket_connect(path, LISTEN_AGENT_SECONDS);
+	int r = socket_fd;
 
-	if (n >= 0)
-		n = send_first(socket_fd, text, len, fd);
-	if (n >= 0)
-		n = send_rest(socket_fd, text + n, len - (size_t)n);
-	return n < 0 ? fail(path, (int)n, e) : 0;
+	if (r >= 0)
+		r = send_all(socket_fd, text, len, fd);
+	return r < 0 ? fail(path, r, e) : 0;
 }
