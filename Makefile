@@ -6,12 +6,20 @@ DESTDIR  ?=
 # More options for `meson setup`, e.g. MESON_ARGS='-Dlibc=glibc -Db_sanitize=address,undefined'.
 MESON_ARGS ?=
 
+RANDOM_COUNT  ?= 5000
+RANDOM_SEED   ?= 0
+RANDOM_WORLDS ?= root
+
+SUITE    ?= trixie
+VM_ARGS   = --suite=$(SUITE) --programs=$(BUILD) $(if $(VM_TESTS),--tests='$(VM_TESTS)') \
+	$(if $(VM_AS),--as=$(VM_AS))
+
 SHELL := /bin/sh
 JOBS  := $(shell nproc 2>/dev/null || echo 1)
 NINJA  = ninja -C $(BUILD) -j$(JOBS)
 
-.PHONY: all build run check unit golden-update bench fuzz lint format format-check install clean \
-	setup sources help
+.PHONY: all build run check unit golden-update mutate random bench fuzz lint format format-check install clean \
+	setup sources help vm-check vm-shell
 
 all: build
 
@@ -41,6 +49,16 @@ unit:  ## the unit tests alone
 golden-update: build  ## write the golden plans anew; review the diff
 	@scripts/golden --update $(BUILD)/coracle
 
+mutate:  ## leave out every table row and every step in turn: does a test fail? (root; an hour)
+	@scripts/setup build check
+	@scripts/mutate --jobs $(JOBS)
+
+random: build  ## start RANDOM_COUNT (5000) random configurations from RANDOM_SEED (0) on
+	@scripts/setup build check
+	@ninja -C $(BUILD) tests/probe/probe
+	@CORACLE=$(BUILD)/coracle CORACLE_RANDOM=$(RANDOM_COUNT) CORACLE_RANDOM_SEED=$(RANDOM_SEED) \
+		tests/integration/worlds.py $(RANDOM_WORLDS) -- -q tests/integration/test_random.py
+
 bench: build  ## compare with the floor, crun, runc and bwrap (BENCH_ARGS='--quick --peers DIR')
 	@scripts/setup build bench
 	@bench/run $(BENCH_ARGS) $(BUILD)/coracle
@@ -48,6 +66,16 @@ bench: build  ## compare with the floor, crun, runc and bwrap (BENCH_ARGS='--qui
 fuzz:  ## fuzz each target for FUZZ_SECONDS (60)
 	@scripts/setup build check
 	@scripts/fuzz
+
+vm-check: build  ## the suite in a virtual machine (SUITE=trixie|sid, VM_TESTS=pattern, VM_AS=root|user)
+	@scripts/setup build check vm
+	@$(NINJA) --quiet tests/probe/probe
+	@scripts/vm check $(VM_ARGS)
+
+vm-shell: build  ## the same machine, and a shell in it
+	@scripts/setup build check vm
+	@$(NINJA) --quiet tests/probe/probe
+	@scripts/vm shell $(VM_ARGS)
 
 lint:  ## clang-tidy and cppcheck
 	@scripts/setup build check

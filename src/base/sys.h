@@ -703,39 +703,6 @@ _noreturn_ static inline void sys_exit(int status)
 	__builtin_trap();
 }
 
-/* End this thread, and no other. */
-_noreturn_ static inline void sys_exit_thread(void)
-{
-	(void)sys_call_raw(SYS_exit, 0, 0, 0, 0, 0, 0);
-	__builtin_trap();
-}
-
-/* Not counted by the fault seam: how often it is called is chance. */
-static inline void sys_yield(void)
-{
-	(void)sys_call_raw(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
-}
-
-/* Give up a real-time policy; always allowed. */
-static inline void sys_be_ordinary(void)
-{
-	int priority = 0;
-
-	(void)SYS3(sched_setscheduler, 0, 0 /* SCHED_OTHER */, &priority);
-}
-
-/* Within a loop that waits for another processor. */
-static inline void sys_pause_cpu(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield" ::: "memory");
-#else
-	__asm__ volatile("" ::: "memory");
-#endif
-}
-
 /* --- signals, time, sockets, polling ---------------------------------------------------------- */
 
 static inline int sys_sigprocmask(int how, const uint64_t *set, uint64_t *old)

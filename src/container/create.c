@@ -30,7 +30,7 @@ struct creation {
 	struct state state;
 	struct cgroup cgroup;
 	struct launch launch;
-	int listener_fd, notify_fd;
+	int listener_fd, notify_fd, root_fd;
 	bool has_directory, has_cgroup, has_process;
 	bool has_run_hooks; /* so poststop hooks are due, even if it fails */
 };
@@ -41,6 +41,7 @@ static void release(struct creation *c)
 	cgroup_close(&c->cgroup);
 	c->listener_fd = fd_close(c->listener_fd);
 	c->notify_fd = fd_close(c->notify_fd);
+	c->root_fd = fd_close(c->root_fd);
 	directory_close(&c->directory);
 }
 
@@ -61,6 +62,8 @@ static void undo(struct creation *c)
 
 	if (c->has_process)
 		launch_kill(&c->launch);
+	if (c->has_directory)
+		(void)shared_detach(&c->state.root, c->loaded.rootfs, &ignored);
 	if (c->has_cgroup)
 		(void)cgroup_remove(&c->cgroup.ref, REMOVE_TIMEOUT_MS, &ignored);
 	if (c->has_run_hooks)
@@ -101,7 +104,9 @@ static int record(struct creation *c, const char *id, struct err *e)
 		.hooks = hooks_for_later(&l->spec),
 		.annotations = l->spec.annotations,
 	};
-	if (l->has_notify)
+	if (l->plan.shared.wanted)
+		r = shared_examine(&l->plan.shared, l->rootfs, &c->state.root, e);
+	if (r == 0 && l->has_notify)
 		r = notify_make_folder(c->directory.fd, e);
 	if (r == 0)
 		r = cgroup_resolve(c->rt->arena, &l->plan.cgroup, &l->facts, &c->state.cgroup, e);
@@ -209,6 +214,12 @@ static int launch(struct creation *c, struct err *e)
 			return c->listener_fd;
 	}
 	request.listener_fd = c->listener_fd;
+	if (c->loaded.plan.shared.wanted) {
+		c->root_fd = shared_attach(&c->state.root, c->loaded.rootfs, e);
+		if (c->root_fd < 0)
+			return c->root_fd;
+	}
+	request.root_fd = c->root_fd;
 	if (c->loaded.has_notify && c->loaded.plan.purpose == PURPOSE_RUN) {
 		c->notify_fd = notify_listen(c->directory.fd, e);
 		if (c->notify_fd < 0)
@@ -355,6 +366,7 @@ static void creation_init(struct creation *c, struct runtime *rt, const struct c
 		.launch = LAUNCH_INIT,
 		.listener_fd = -EBADF,
 		.notify_fd = -EBADF,
+		.root_fd = -EBADF,
 	};
 }
 
@@ -380,7 +392,9 @@ static int clean_up(struct creation *c, struct err *e)
 
 	if (c->o->keep)
 		return 0;
-	r = cgroup_remove(&c->cgroup.ref, REMOVE_TIMEOUT_MS, e);
+	r = shared_detach(&c->state.root, c->loaded.rootfs, e);
+	if (r == 0)
+		r = cgroup_remove(&c->cgroup.ref, REMOVE_TIMEOUT_MS, e);
 	if (r < 0)
 		return r;
 	run_poststop(c);

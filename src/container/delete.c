@@ -53,10 +53,13 @@ static void run_poststop(struct runtime *rt, struct live *l)
 
 int delete_live(struct runtime *rt, struct live *l, struct err *e)
 {
-	/* The cgroup first where there is one: it ends a frozen process too, and all others with
-	 * it. */
-	int r = cgroup_remove(&l->state.cgroup, REMOVE_TIMEOUT_MS, e);
+	/* Mounts first: a cgroup on which something is mounted cannot be removed. */
+	int r = shared_detach(&l->state.root, l->state.rootfs, e);
 
+	/* The cgroup next where there is one: it ends a frozen process too, and all others with
+	 * it. */
+	if (r == 0)
+		r = cgroup_remove(&l->state.cgroup, REMOVE_TIMEOUT_MS, e);
 	if (r == 0)
 		r = end_process(l, e);
 	if (r < 0)

@@ -45,6 +45,7 @@ static int prepare(struct execution *x, struct err *e)
 		.rootfs = x->live.state.rootfs,
 		.preserve_fds = x->o->preserve_fds,
 		.target_namespaces = x->live.state.namespaces,
+		.target_shares_mounts = x->live.state.root.namespace_inode != 0,
 	};
 	struct seccomp_saved filter;
 	size_t len;
@@ -109,6 +110,7 @@ static int run(struct execution *x, struct err *e)
 		.target_fd = x->live.pidfd,
 		.listener_fd = -EBADF,
 		.listener = {hand_over_listener, x},
+		.root_fd = -EBADF,
 	};
 	int r = open_cgroup(x, e);
 	bool ahead;

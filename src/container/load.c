@@ -73,6 +73,16 @@ int load_spec(struct runtime *rt, const char *text, size_t len, struct spec *ret
 	return r < 0 ? r : spec_check(ret, e);
 }
 
+/* Where the nodes lie in a new file system, init finds out whether it may make them by trying; what
+ * lies in the root filesystem may be left from an earlier start. */
+static bool makes_nodes_in_rootfs(const struct spec *spec)
+{
+	for (size_t n = 0; n < spec->n_mounts; n++)
+		if (str_eq(spec->mounts[n].destination, "/dev"))
+			return spec->linux_.n_devices > 0;
+	return true;
+}
+
 int load_facts(struct runtime *rt, const struct spec *spec, const char *facts_file,
 	       enum cgroup_manager manager, struct facts *ret, struct err *e)
 {
@@ -80,6 +90,7 @@ int load_facts(struct runtime *rt, const struct spec *spec, const char *facts_fi
 		.cgroup = true,
 		.cgroup_v1 = plan_cgroup_needs_v1(&spec->linux_.resources),
 		.devices = spec->linux_.resources.n_devices > 0,
+		.nested = makes_nodes_in_rootfs(spec),
 		.sub_ids = spec_namespace_find(spec, NS_USER) && spec->linux_.uid_mappings.n == 0,
 		.limits = spec->process.n_rlimits > 0 && spec_namespace_find(spec, NS_USER),
 	};

@@ -37,6 +37,16 @@ static void write_cgroup(struct json_writer *w, const struct cgroup_ref *c)
 	json_object_end(w);
 }
 
+static void write_root(struct json_writer *w, const struct shared_root *s)
+{
+	json_kv_u64(w, "mountNamespaceInode", s->namespace_inode);
+	json_kv_u64(w, "coveredMount", s->covered);
+	if (s->mount_ns[0] != '\0')
+		json_kv_string(w, "mountNamespace", s->mount_ns);
+	if (s->user_ns[0] != '\0')
+		json_kv_string(w, "userNamespace", s->user_ns);
+}
+
 static void write_hooks(struct json_writer *w, uint32_t hooks)
 {
 	json_key(w, "hooks");
@@ -79,6 +89,8 @@ int state_format(struct arena *a, const struct state *s, const char **ret, size_
 		if (s->namespaces & ns_clone_flag(t))
 			json_string(&w, ns_type_name(t));
 	json_array_end(&w);
+	if (s->root.namespace_inode != 0)
+		write_root(&w, &s->root);
 	write_cgroup(&w, &s->cgroup);
 	if (s->hooks != 0)
 		write_hooks(&w, s->hooks);
@@ -230,8 +242,13 @@ static const char **string_field(struct state *s, const char *key)
 		const char *key;
 		const char **field;
 	} rows[] = {
-		{"id", &s->id},         {"ociVersion", &s->oci_version}, {"bundle", &s->bundle},
-		{"rootfs", &s->rootfs}, {"created", &s->created},
+		{"id", &s->id},
+		{"ociVersion", &s->oci_version},
+		{"bundle", &s->bundle},
+		{"rootfs", &s->rootfs},
+		{"created", &s->created},
+		{"mountNamespace", &s->root.mount_ns},
+		{"userNamespace", &s->root.user_ns},
 	};
 
 	for (size_t n = 0; n < ARRAY_SIZE(rows); n++)
@@ -253,6 +270,14 @@ static int read_number(struct reader *r, const char *key, const struct json_valu
 	}
 	if (str_eq(key, "startTime")) {
 		s->start_time = number;
+		return 0;
+	}
+	if (str_eq(key, "mountNamespaceInode")) {
+		s->root.namespace_inode = number;
+		return 0;
+	}
+	if (str_eq(key, "coveredMount")) {
+		s->root.covered = number;
 		return 0;
 	}
 	if (str_eq(key, "pid") && number <= INT32_MAX) {
@@ -317,6 +342,7 @@ int state_parse(struct arena *a, char *text, size_t len, struct state *ret, stru
 		.bundle = "",
 		.rootfs = "",
 		.created = "",
+		.root = {.mount_ns = "", .user_ns = ""},
 		.cgroup.unified_dir = "",
 	};
 	struct reader r = {.arena = a, .state = &s, .e = e};

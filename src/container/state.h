@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "cgroup/cgroup.h"
 #include "container/container.h"
+#include "host/shared.h"
 #include "oci/spec.h"
 
 #define STATE_VERSION 1
@@ -35,10 +36,11 @@ enum state_hook {
 struct state {
 	const char *id, *oci_version, *bundle, *rootfs, *created; /* created: RFC 3339, UTC */
 	enum state_phase phase;
-	pid_t pid;           /* 0 while there is no process */
-	uint64_t start_time; /* with pid, names the process for good */
-	uint32_t owner;      /* uid of the creator */
-	uint64_t namespaces; /* CLONE_NEW* that exec joins */
+	pid_t pid;               /* 0 while there is no process */
+	uint64_t start_time;     /* with pid, names the process for good */
+	uint32_t owner;          /* uid of the creator */
+	uint64_t namespaces;     /* CLONE_NEW* that exec joins */
+	struct shared_root root; /* what to detach; without a mount namespace of its own */
 	struct cgroup_ref cgroup;
 	uint32_t hooks; /* enum state_hook bits: what later commands have to run */
 	struct str_map annotations;

@@ -129,8 +129,9 @@ int facts_probe(struct arena *a, struct facts_needs needs, struct facts *ret, st
 		r = cgroup_probe(a, needs.cgroup_self, needs.cgroup_v1, &f.cgroup, e);
 	if (r < 0)
 		return r;
-	if (needs.devices && f.may_bpf)
-		f.may_bpf = in_first_user_namespace(a, proc_fd);
+	if (needs.nested || (needs.devices && f.may_bpf))
+		f.nested = !in_first_user_namespace(a, proc_fd);
+	f.may_bpf = f.may_bpf && !f.nested;
 	*ret = f;
 	return 0;
 }

@@ -16,6 +16,7 @@ struct facts_needs {
 	bool limits;      /* the caller's resource limits */
 	bool sub_ids;     /* the caller's subordinate ids */
 	bool devices;     /* whether a device policy may be loaded */
+	bool nested;      /* whether device nodes can be made */
 };
 
 /* Returns 0 or -errno; strings live in @a. */

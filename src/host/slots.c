@@ -57,6 +57,8 @@ static int open_slot(const struct launch_request *q, const struct plan_slot_sour
 		return open_cgroup(q, s->hierarchy, e);
 	case SLOT_INSTANCE:
 		return idmapped_make_instance(s, e);
+	case SLOT_ROOT:
+		return q->root_fd;
 	case SLOT_TARGET:
 		return q->target_fd;
 	case SLOT_LISTENER:
@@ -129,7 +131,7 @@ void slots_close(const struct launch_request *q, int *slots)
 	for (size_t n = 0; n < q->plan->n_slots; n++) {
 		enum plan_slot_kind kind = q->plan->slots[n].kind;
 
-		if (kind != SLOT_TARGET && kind != SLOT_LISTENER)
+		if (kind != SLOT_TARGET && kind != SLOT_LISTENER && kind != SLOT_ROOT)
 			slots[n] = fd_close(slots[n]);
 	}
 }

@@ -85,7 +85,7 @@ static bool parse_option(struct build *b, int opt)
 		b->print_digest = true;
 		return true;
 	default:
-		return cli_option(b->cli, "build", opt);
+		return cli_option(b->cli, opt);
 	}
 }
 
@@ -152,9 +152,9 @@ int command_build(struct cli *c, int argc, char **argv)
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, "do:j:qh", long_options, NULL)) != -1)
 		if (!parse_option(&b, opt))
-			return cli_usage(c, "build", "bad option or value: '%s'", argv[optind - 1]);
+			return cli_usage(c, "bad option or value: '%s'", argv[optind - 1]);
 	if (argc - optind < 1 || argc - optind > 2)
-		return cli_usage(c, "build", "expected SOURCE and at most one IMAGE");
+		return cli_usage(c, "expected SOURCE and at most one IMAGE");
 	b.make.source = argv[optind];
 	b.make.image = argc - optind == 2 ? argv[optind + 1] : NULL;
 	/* Without an image, the digest is all there is to say. */
@@ -162,10 +162,10 @@ int command_build(struct cli *c, int argc, char **argv)
 		b.print_digest = true;
 	b.make.want_digest = b.print_digest || c->json;
 	if (b.make.from_dump && b.objects)
-		return cli_usage(c, "build", "a dump has no files to copy to --objects");
+		return cli_usage(c, "a dump has no files to copy to --objects");
 	if (b.make.seal && (!b.make.image || str_eq(b.make.image, "-")))
-		return cli_usage(c, "build", "--seal needs an IMAGE that is a file");
+		return cli_usage(c, "--seal needs an IMAGE that is a file");
 	if (c->json && b.make.image && str_eq(b.make.image, "-"))
-		return cli_usage(c, "build", "--json and the image cannot both go to the output");
+		return cli_usage(c, "--json and the image cannot both go to the output");
 	return run_build(c, &b);
 }

@@ -221,7 +221,7 @@ static bool parse_option(struct check *k, int opt)
 	case OPT_VERITY:
 		return cli_parse_verity(optarg, &k->verity);
 	default:
-		return cli_option(k->cli, "check", opt);
+		return cli_option(k->cli, opt);
 	}
 }
 
@@ -236,9 +236,9 @@ int command_check(struct cli *c, int argc, char **argv)
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, "o:m:qh", long_options, NULL)) != -1)
 		if (!parse_option(&k, opt))
-			return cli_usage(c, "check", "bad option or value: '%s'", argv[optind - 1]);
+			return cli_usage(c, "bad option or value: '%s'", argv[optind - 1]);
 	if (argc - optind != 1)
-		return cli_usage(c, "check", "expected one IMAGE");
+		return cli_usage(c, "expected one IMAGE");
 	progress_init(&c->progress, !c->quiet);
 	arena_init(&a, NULL, 0);
 	json_writer_init(&w, &a, false);

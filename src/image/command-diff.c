@@ -32,8 +32,7 @@ struct diff {
 	char changes[256];     /* "mode, owner" */
 };
 
-/* --- one entry -----------------------------------------------------------------------------------
- */
+/* --- one entry ------------------------------------------------------------------------------- */
 
 static void note(struct diff *d, bool differs, const char *what)
 {
@@ -123,8 +122,7 @@ static int report(struct diff *d, char sign, const struct image_node *n)
 	return 0;
 }
 
-/* --- two trees -----------------------------------------------------------------------------------
- */
+/* --- two trees ------------------------------------------------------------------------------- */
 
 /* The node after all that is below @n, or NULL. */
 static struct image_node *skip(const struct image_node *n)
@@ -230,12 +228,11 @@ int command_diff(struct cli *c, int argc, char **argv)
 	while ((opt = getopt_long(argc, argv, "qh", long_options, NULL)) != -1) {
 		if (opt == OPT_NO_MTIME)
 			d.no_mtime = true;
-		else if (!cli_option(c, "diff", opt))
-			return 1 +
-			       cli_usage(c, "diff", "bad option or value: '%s'", argv[optind - 1]);
+		else if (!cli_option(c, opt))
+			return 1 + cli_usage(c, "bad option or value: '%s'", argv[optind - 1]);
 	}
 	if (argc - optind != 2)
-		return 1 + cli_usage(c, "diff", "expected two images, dumps or directories");
+		return 1 + cli_usage(c, "expected two images, dumps or directories");
 	progress_init(&c->progress, !c->quiet);
 	arena_init(&a, NULL, 0);
 	json_writer_init(&w, &a, false);

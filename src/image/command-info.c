@@ -237,7 +237,7 @@ static bool parse_info_option(struct info *o, int opt)
 	case OPT_HASH:
 		return verity_hash_parse(optarg, &o->hash) == 0;
 	default:
-		return cli_option(o->cli, "info", opt);
+		return cli_option(o->cli, opt);
 	}
 }
 
@@ -252,14 +252,13 @@ int command_info(struct cli *c, int argc, char **argv)
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, "lo:qh", info_options, NULL)) != -1)
 		if (!parse_info_option(&o, opt))
-			return cli_usage(c, "info", "bad option or value: '%s'", argv[optind - 1]);
+			return cli_usage(c, "bad option or value: '%s'", argv[optind - 1]);
 	if (optind == argc)
-		return cli_usage(c, "info", "expected an IMAGE");
+		return cli_usage(c, "expected an IMAGE");
 	if (o.missing && !o.objects)
-		return cli_usage(c, "info", "--missing needs --objects");
+		return cli_usage(c, "--missing needs --objects");
 	if (c->json && o.list)
-		return cli_usage(c, "info",
-				 "--list has no JSON; `coracle image dump` lists it all");
+		return cli_usage(c, "--list has no JSON; `coracle image dump` lists it all");
 	arena_init(&a, NULL, 0);
 	json_writer_init(&w, &a, false);
 	json_array_begin(&w);
@@ -275,8 +274,7 @@ int command_info(struct cli *c, int argc, char **argv)
 	return status;
 }
 
-/* --- dump ----------------------------------------------------------------------------------------
- */
+/* --- dump ------------------------------------------------------------------------------------ */
 
 static const struct option dump_options[] = {
 	{"filter", required_argument, NULL, OPT_FILTER},
@@ -316,16 +314,15 @@ int command_dump(struct cli *c, int argc, char **argv)
 	while ((opt = getopt_long(argc, argv, "qh", dump_options, NULL)) != -1) {
 		if (opt == OPT_FILTER) {
 			names[n_names++] = optarg;
-		} else if (!cli_option(c, "dump", opt)) {
+		} else if (!cli_option(c, opt)) {
 			free(names);
-			return cli_usage(c, "dump", "bad option or value: '%s'", argv[optind - 1]);
+			return cli_usage(c, "bad option or value: '%s'", argv[optind - 1]);
 		}
 	}
 	if (argc - optind != 1 || c->json) {
 		free(names);
-		return cli_usage(c, "dump",
-				 c->json ? "a dump has a format of its own"
-					 : "expected one SOURCE");
+		return cli_usage(c, c->json ? "a dump has a format of its own"
+					    : "expected one SOURCE");
 	}
 	progress_init(&c->progress, !c->quiet);
 	r = image_load_any(argv[optind], &scan, &tree, &f, &version, &e);

@@ -83,7 +83,7 @@ static bool parse_option(struct mount_command *m, int opt)
 		m->explain = true;
 		return true;
 	default:
-		return cli_option(m->cli, "mount", opt);
+		return cli_option(m->cli, opt);
 	}
 }
 
@@ -170,22 +170,21 @@ int command_mount(struct cli *c, int argc, char **argv)
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, "o:qh", mount_options, NULL)) != -1)
 		if (!parse_option(&m, opt))
-			return cli_usage(c, "mount", "bad option or value: '%s'", argv[optind - 1]);
+			return cli_usage(c, "bad option or value: '%s'", argv[optind - 1]);
 	if (argc - optind != 2)
-		return cli_usage(c, "mount", "expected an IMAGE and a DIR");
+		return cli_usage(c, "expected an IMAGE and a DIR");
 	m.image = argv[optind];
 	m.target = argv[optind + 1];
 	if (m.o.n_objects == 0)
-		return cli_usage(c, "mount", "--objects is missing");
+		return cli_usage(c, "--objects is missing");
 	if (!m.o.upper != !m.o.work)
-		return cli_usage(c, "mount", "--upper and --work need each other");
+		return cli_usage(c, "--upper and --work need each other");
 	if (m.rootless && m.idmap)
-		return cli_usage(c, "mount", "--rootless and --idmap exclude each other");
+		return cli_usage(c, "--rootless and --idmap exclude each other");
 	return run_mount(&m);
 }
 
-/* --- umount
- * --------------------------------------------------------------------------------------- */
+/* --- umount ---------------------------------------------------------------------------------- */
 
 static const struct option umount_options[] = {
 	{"lazy", no_argument, NULL, 'l'},
@@ -201,11 +200,11 @@ int command_umount(struct cli *c, int argc, char **argv)
 	while ((opt = getopt_long(argc, argv, "lqh", umount_options, NULL)) != -1) {
 		if (opt == 'l')
 			flags |= MNT_DETACH;
-		else if (!cli_option(c, "umount", opt))
-			return cli_usage(c, "umount", "bad option: '%s'", argv[optind - 1]);
+		else if (!cli_option(c, opt))
+			return cli_usage(c, "bad option: '%s'", argv[optind - 1]);
 	}
 	if (argc - optind != 1)
-		return cli_usage(c, "umount", "expected one DIR");
+		return cli_usage(c, "expected one DIR");
 	r = sys_umount2(argv[optind], flags);
 	if (r < 0) {
 		(void)err_sys(&e, ERR_MOUNT, r, "unmount %s", argv[optind]);

@@ -1,4 +1,4 @@
-/* Reading dumps: lines into fields, fields into nodes, links resolved at the end. Pure but for
+/* Reading dumps: fields (dump-fields.c) into nodes, links resolved at the end. Pure but for
  * dump_read_fd(). Strict about everything that could mean two things; see docs/image-format.md for
  * what is refused. */
 #include <errno.h>
@@ -9,35 +9,11 @@
 
 #include "base/str.h"
 #include "base/sys.h"
+#include "image/dump-fields.h"
 #include "image/dump.h"
 
 #define READ_SIZE  ((size_t)256 * 1024)
-#define N_FIELDS   11
 #define XATTRS_MAX 65535 /* bytes of one line's attributes, as text */
-
-enum field {
-	FIELD_PATH,
-	FIELD_SIZE,
-	FIELD_MODE,
-	FIELD_NLINK,
-	FIELD_UID,
-	FIELD_GID,
-	FIELD_RDEV,
-	FIELD_MTIME,
-	FIELD_PAYLOAD,
-	FIELD_CONTENT,
-	FIELD_DIGEST,
-};
-
-static const char *const field_names[N_FIELDS] = {
-	"path",   "size", "mode",    "link count", "user id", "group id",
-	"device", "time", "payload", "content",    "digest",
-};
-
-struct text {
-	char *at;
-	size_t len;
-};
 
 /* A line of a hard link, until its target is known. */
 struct link {
@@ -89,162 +65,27 @@ void dump_reader_free(struct dump_reader *d)
 	free(d);
 }
 
-/* --- words ---------------------------------------------------------------------------------------
- */
+/* --- words ----------------------------------------------------------------------------------- */
 
 static int no_memory(struct err *e)
 {
 	return err_sys(e, ERR_IMAGE, -ENOMEM, "read the dump");
 }
 
-static int bad_field(struct err *e, enum field f, const struct text *t, const char *why)
-{
-	char excerpt[IMAGE_EXCERPT_MAX];
-
-	return err_set(e, ERR_IMAGE, -EINVAL, "%s '%s': %s", field_names[f],
-		       image_excerpt(t->at, t->len, excerpt), why);
-}
-
-/* --- fields --------------------------------------------------------------------------------------
- */
-
-static int hex_digit(char c)
-{
-	uint8_t v;
-	char pair[2] = {'0', c};
-
-	return image_unhex(pair, 1, &v) < 0 ? -1 : v;
-}
-
-/* Undo the escapes in place. Returns 0 or -EINVAL. */
-static int unescape(struct text *t)
-{
-	char *in = memchr(t->at, '\\', t->len), *out = in, *end = t->at + t->len;
-
-	if (!in)
-		return 0;
-	while (in < end) {
-		if (*in != '\\') {
-			*out++ = *in++;
-			continue;
-		}
-		if (end - in < 2)
-			return -EINVAL;
-		switch (in[1]) {
-		case '\\':
-			*out++ = '\\';
-			break;
-		case 'n':
-			*out++ = '\n';
-			break;
-		case 'r':
-			*out++ = '\r';
-			break;
-		case 't':
-			*out++ = '\t';
-			break;
-		case 'x':
-			if (end - in < 4 || hex_digit(in[2]) < 0 || hex_digit(in[3]) < 0)
-				return -EINVAL;
-			*out++ = (char)(hex_digit(in[2]) << 4 | hex_digit(in[3]));
-			in += 2;
-			break;
-		default:
-			return -EINVAL;
-		}
-		in += 2;
-	}
-	t->len = (size_t)(out - t->at);
-	return 0;
-}
-
-static bool is_unset(const struct text *t)
-{
-	return t->len == 1 && t->at[0] == '-';
-}
-
-static bool has_nul(const struct text *t)
-{
-	return t->len && memchr(t->at, 0, t->len);
-}
-
-/* Digits of @base and nothing else, at most @max. */
-static int parse_number(const struct text *t, unsigned base, uint64_t max, uint64_t *ret)
-{
-	uint64_t v = 0;
-
-	if (t->len == 0)
-		return -EINVAL;
-	for (size_t i = 0; i < t->len; i++) {
-		unsigned digit = (unsigned)(unsigned char)t->at[i] - '0';
-
-		if (digit >= base)
-			return -EINVAL;
-		if (__builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, digit, &v) ||
-		    v > max)
-			return -ERANGE;
-	}
-	*ret = v;
-	return 0;
-}
-
-static int field_number(const struct text *fields, enum field f, uint64_t max, uint64_t *ret,
-			struct err *e)
-{
-	int r = parse_number(&fields[f], 10, max, ret);
-
-	if (r < 0)
-		return bad_field(e, f, &fields[f],
-				 r == -ERANGE ? "too large" : "expected a decimal number");
-	return 0;
-}
-
-static int field_u32(const struct text *fields, enum field f, uint32_t *ret, struct err *e)
-{
-	uint64_t v = 0;
-	int r = field_number(fields, f, UINT32_MAX, &v, e);
-
-	if (r == 0)
-		*ret = (uint32_t)v;
-	return r;
-}
-
-/* Seconds, a point, nanoseconds as a number: "1.1" is one nanosecond after a second. */
-static int field_mtime(const struct text *fields, struct image_node *n, struct err *e)
-{
-	const struct text *t = &fields[FIELD_MTIME];
-	const char *point = memchr(t->at, '.', t->len);
-	bool negative = t->len && t->at[0] == '-';
-	/* There is one more second before the epoch than behind it, and images can hold it. */
-	uint64_t max = (uint64_t)INT64_MAX + negative;
-	struct text sec, nsec;
-	uint64_t s, ns;
-
-	if (!point)
-		return bad_field(e, FIELD_MTIME, t, "expected SECONDS.NANOSECONDS");
-	sec = (struct text){t->at + negative, (size_t)(point - t->at) - negative};
-	nsec = (struct text){t->at + (point - t->at) + 1, t->len - (size_t)(point - t->at) - 1};
-	if (parse_number(&sec, 10, max, &s) < 0 || parse_number(&nsec, 10, 999999999, &ns) < 0)
-		return bad_field(e, FIELD_MTIME, t, "expected SECONDS.NANOSECONDS");
-	n->mtime = (int64_t)(negative ? -s : s);
-	n->mtime_nsec = (uint32_t)ns;
-	return 0;
-}
-
 /* A field that may be unset, unescaped and copied. */
-static int field_bytes(struct dump_reader *d, struct text *fields, enum field f, const char **ret,
-		       size_t *ret_len, struct err *e)
+static int field_bytes(struct dump_reader *d, struct dump_text *fields, enum dump_field f,
+		       const char **ret, size_t *ret_len, struct err *e)
 {
-	struct text *t = &fields[f];
+	struct dump_text *t = &fields[f];
 
 	*ret = NULL;
 	*ret_len = 0;
-	if (is_unset(t))
+	if (dump_is_unset(t))
 		return 0;
 	if (t->len == 0)
-		return bad_field(e, f, t, "empty; '-' is what stands for none");
-	if (unescape(t) < 0)
-		return bad_field(e, f, t, "bad escape sequence");
+		return dump_bad_field(e, f, t, "empty; '-' is what stands for none");
+	if (dump_unescape(t) < 0)
+		return dump_bad_field(e, f, t, "bad escape sequence");
 	*ret = image_tree_copy(&d->tree, t->at, t->len);
 	if (!*ret)
 		return no_memory(e);
@@ -252,26 +93,26 @@ static int field_bytes(struct dump_reader *d, struct text *fields, enum field f,
 	return 0;
 }
 
-/* --- attributes ----------------------------------------------------------------------------------
- */
+/* --- attributes ------------------------------------------------------------------------------ */
 
-static int add_xattr(struct dump_reader *d, struct image_node *n, struct text item, struct err *e)
+static int add_xattr(struct dump_reader *d, struct image_node *n, struct dump_text item,
+		     struct err *e)
 {
 	char *equals = item.len ? memchr(item.at, '=', item.len) : NULL;
 	char excerpt[IMAGE_EXCERPT_MAX];
 	const struct image_key *key;
-	struct text name, value;
+	struct dump_text name, value;
 	const char *why = NULL;
 	void *copy;
 
 	if (!equals)
 		why = "expected NAME=VALUE";
 	else {
-		name = (struct text){item.at, (size_t)(equals - item.at)};
-		value = (struct text){equals + 1, item.len - name.len - 1};
-		if (unescape(&name) < 0 || unescape(&value) < 0)
+		name = (struct dump_text){item.at, (size_t)(equals - item.at)};
+		value = (struct dump_text){equals + 1, item.len - name.len - 1};
+		if (dump_unescape(&name) < 0 || dump_unescape(&value) < 0)
 			why = "bad escape sequence";
-		else if (name.len == 0 || name.len > IMAGE_XATTR_NAME_MAX || has_nul(&name))
+		else if (name.len == 0 || name.len > IMAGE_XATTR_NAME_MAX || dump_has_nul(&name))
 			why = "the name must have 1 to 255 bytes and no NUL";
 		else if (value.len > IMAGE_XATTR_VALUE_MAX)
 			why = "the value is too long";
@@ -296,7 +137,7 @@ static int add_xattrs(struct dump_reader *d, struct image_node *n, char *at, cha
 	while (at < end) {
 		char *blank = memchr(at, ' ', (size_t)(end - at));
 		char *stop = blank ? blank : end;
-		int r = add_xattr(d, n, (struct text){at, (size_t)(stop - at)}, e);
+		int r = add_xattr(d, n, (struct dump_text){at, (size_t)(stop - at)}, e);
 
 		if (r < 0)
 			return r;
@@ -309,8 +150,7 @@ static int add_xattrs(struct dump_reader *d, struct image_node *n, char *at, cha
 	return 0;
 }
 
-/* --- paths ---------------------------------------------------------------------------------------
- */
+/* --- paths ----------------------------------------------------------------------------------- */
 
 /* Look @path[@len] ("", "/a", "/a/b") up from the root. NULL if it is not there. */
 static struct image_node *find_path(const struct dump_reader *d, const char *path, size_t len)
@@ -366,39 +206,40 @@ static int find_dir(struct dump_reader *d, const char *path, size_t len, struct 
 }
 
 /* Make the node for a path. */
-static int add_path(struct dump_reader *d, struct text *t, struct image_node **ret, struct err *e)
+static int add_path(struct dump_reader *d, struct dump_text *t, struct image_node **ret,
+		    struct err *e)
 {
 	struct image_node *dir = NULL, *n;
 	const char *slash, *name;
 	size_t len;
 	int r;
 
-	if (unescape(t) < 0)
-		return bad_field(e, FIELD_PATH, t, "bad escape sequence");
+	if (dump_unescape(t) < 0)
+		return dump_bad_field(e, DUMP_PATH, t, "bad escape sequence");
 	if (t->len == 0 || t->at[0] != '/')
-		return bad_field(e, FIELD_PATH, t, "expected a path that begins with '/'");
-	if (has_nul(t))
-		return bad_field(e, FIELD_PATH, t, "a NUL byte");
+		return dump_bad_field(e, DUMP_PATH, t, "expected a path that begins with '/'");
+	if (dump_has_nul(t))
+		return dump_bad_field(e, DUMP_PATH, t, "a NUL byte");
 	if (t->len == 1) {
 		if (d->tree.root)
-			return bad_field(e, FIELD_PATH, t, "there is an entry for it");
+			return dump_bad_field(e, DUMP_PATH, t, "there is an entry for it");
 		*ret = image_tree_add(&d->tree, NULL, "", 0);
 		return *ret ? 0 : no_memory(e);
 	}
 	if (!d->tree.root)
-		return bad_field(e, FIELD_PATH, t, "the first entry must be '/'");
+		return dump_bad_field(e, DUMP_PATH, t, "the first entry must be '/'");
 	slash = memrchr(t->at, '/', t->len);
 	name = slash + 1;
 	len = t->len - (size_t)(name - t->at);
 	if (len == 0 || (len == 1 && name[0] == '.') || (len == 2 && memcmp(name, "..", 2) == 0))
-		return bad_field(e, FIELD_PATH, t, "no entry can have this name");
+		return dump_bad_field(e, DUMP_PATH, t, "no entry can have this name");
 	if (len > IMAGE_NAME_MAX)
-		return bad_field(e, FIELD_PATH, t, "the name has more than 255 bytes");
+		return dump_bad_field(e, DUMP_PATH, t, "the name has more than 255 bytes");
 	r = find_dir(d, t->at, (size_t)(slash - t->at), &dir, e);
 	if (r < 0)
 		return err_wrap(e, "path");
 	if (image_tree_find(&d->tree, dir, name, len))
-		return bad_field(e, FIELD_PATH, t, "there is an entry for it");
+		return dump_bad_field(e, DUMP_PATH, t, "there is an entry for it");
 	name = image_tree_copy(&d->tree, name, len);
 	n = name ? image_tree_add(&d->tree, dir, name, len) : NULL;
 	if (!n)
@@ -407,11 +248,11 @@ static int add_path(struct dump_reader *d, struct text *t, struct image_node **r
 	return 0;
 }
 
-/* --- entries -------------------------------------------------------------------------------------
- */
+/* --- entries --------------------------------------------------------------------------------- */
 
 /* Of a link, only the path and the payload count. */
-static int add_link(struct dump_reader *d, struct text *fields, struct image_node *n, struct err *e)
+static int add_link(struct dump_reader *d, struct dump_text *fields, struct image_node *n,
+		    struct err *e)
 {
 	struct link *l = arena_new(&d->tree.arena, struct link);
 	int r;
@@ -420,12 +261,12 @@ static int add_link(struct dump_reader *d, struct text *fields, struct image_nod
 		return no_memory(e);
 	if (n == d->tree.root)
 		return err_set(e, ERR_IMAGE, -EINVAL, "the root must be a directory");
-	r = field_bytes(d, fields, FIELD_PAYLOAD, &l->target, &l->len, e);
+	r = field_bytes(d, fields, DUMP_PAYLOAD, &l->target, &l->len, e);
 	if (r < 0)
 		return r;
 	if (!l->target)
-		return bad_field(e, FIELD_PAYLOAD, &fields[FIELD_PAYLOAD],
-				 "a hard link needs a target");
+		return dump_bad_field(e, DUMP_PAYLOAD, &fields[DUMP_PAYLOAD],
+				      "a hard link needs a target");
 	l->node = n;
 	l->line = d->line;
 	l->next = d->links;
@@ -464,34 +305,35 @@ static int set_content(struct image_node *n, uint64_t size, const char *content,
 	return 0;
 }
 
-static int set_digest(struct dump_reader *d, struct text *t, struct image_node *n, struct err *e)
+static int set_digest(struct dump_reader *d, struct dump_text *t, struct image_node *n,
+		      struct err *e)
 {
 	uint8_t *digest;
 
-	if (is_unset(t))
+	if (dump_is_unset(t))
 		return 0;
 	if (t->len != 64 && t->len != 128)
-		return bad_field(e, FIELD_DIGEST, t, "expected 64 or 128 hexadecimal digits");
+		return dump_bad_field(e, DUMP_DIGEST, t, "expected 64 or 128 hexadecimal digits");
 	digest = arena_alloc(&d->tree.arena, t->len / 2);
 	if (!digest)
 		return no_memory(e);
 	if (image_unhex(t->at, t->len / 2, digest) < 0)
-		return bad_field(e, FIELD_DIGEST, t, "expected 64 or 128 hexadecimal digits");
+		return dump_bad_field(e, DUMP_DIGEST, t, "expected 64 or 128 hexadecimal digits");
 	n->digest = digest;
 	n->digest_len = (uint8_t)(t->len / 2);
 	return 0;
 }
 
 /* What the payload means depends on the type. */
-static int set_data(struct dump_reader *d, struct text *fields, struct image_node *n, uint64_t size,
-		    struct err *e)
+static int set_data(struct dump_reader *d, struct dump_text *fields, struct image_node *n,
+		    uint64_t size, struct err *e)
 {
 	const char *payload, *content;
 	size_t payload_len, content_len;
-	int r = field_bytes(d, fields, FIELD_PAYLOAD, &payload, &payload_len, e);
+	int r = field_bytes(d, fields, DUMP_PAYLOAD, &payload, &payload_len, e);
 
 	if (r == 0)
-		r = field_bytes(d, fields, FIELD_CONTENT, &content, &content_len, e);
+		r = field_bytes(d, fields, DUMP_CONTENT, &content, &content_len, e);
 	if (r < 0)
 		return r;
 	if (payload_len > IMAGE_SYMLINK_MAX)
@@ -509,31 +351,31 @@ static int set_data(struct dump_reader *d, struct text *fields, struct image_nod
 	n->payload = payload;
 	n->payload_len = (uint16_t)payload_len;
 	r = set_content(n, size, content, content_len, e);
-	return r < 0 ? r : set_digest(d, &fields[FIELD_DIGEST], n, e);
+	return r < 0 ? r : set_digest(d, &fields[DUMP_DIGEST], n, e);
 }
 
-static int set_rdev(const struct dump_reader *d, const struct text *fields, struct image_node *n,
-		    struct err *e)
+static int set_rdev(const struct dump_reader *d, const struct dump_text *fields,
+		    struct image_node *n, struct err *e)
 {
-	int r = field_u32(fields, FIELD_RDEV, &n->rdev, e);
+	int r = dump_field_u32(fields, DUMP_RDEV, &n->rdev, e);
 
 	if (r < 0 || S_ISCHR(n->mode) || S_ISBLK(n->mode))
 		return r;
 	if (d->flags & DUMP_STRICT && n->rdev != 0)
-		return bad_field(e, FIELD_RDEV, &fields[FIELD_RDEV], "this is no device");
+		return dump_bad_field(e, DUMP_RDEV, &fields[DUMP_RDEV], "this is no device");
 	n->rdev = 0;
 	return 0;
 }
 
 /* Bits above the type are ignored, as composefs does: one of its test vectors has some. */
-static int set_mode(const struct dump_reader *d, const struct text *fields, struct image_node *n,
-		    struct err *e)
+static int set_mode(const struct dump_reader *d, const struct dump_text *fields,
+		    struct image_node *n, struct err *e)
 {
-	const struct text *t = &fields[FIELD_MODE];
+	const struct dump_text *t = &fields[DUMP_MODE];
 	uint64_t mode;
 
-	if (parse_number(t, 8, d->flags & DUMP_STRICT ? 0177777 : UINT32_MAX, &mode) < 0)
-		return bad_field(e, FIELD_MODE, t, "expected an octal number with a file type");
+	if (dump_parse_number(t, 8, d->flags & DUMP_STRICT ? 0177777 : UINT32_MAX, &mode) < 0)
+		return dump_bad_field(e, DUMP_MODE, t, "expected an octal number with a file type");
 	mode &= 0177777;
 	switch (mode & S_IFMT) {
 	case S_IFREG:
@@ -545,66 +387,40 @@ static int set_mode(const struct dump_reader *d, const struct text *fields, stru
 	case S_IFSOCK:
 		break;
 	default:
-		return bad_field(e, FIELD_MODE, t, "no file type");
+		return dump_bad_field(e, DUMP_MODE, t, "no file type");
 	}
 	n->mode = (uint32_t)mode;
 	if (n->parent == n && !S_ISDIR(mode))
-		return bad_field(e, FIELD_MODE, t, "the root must be a directory");
+		return dump_bad_field(e, DUMP_MODE, t, "the root must be a directory");
 	return 0;
 }
 
-static int set_metadata(struct dump_reader *d, struct text *fields, struct image_node *n,
+static int set_metadata(struct dump_reader *d, struct dump_text *fields, struct image_node *n,
 			struct err *e)
 {
 	uint64_t size = 0;
-	int r = field_number(fields, FIELD_SIZE, UINT64_MAX, &size, e);
+	int r = dump_field_number(fields, DUMP_SIZE, UINT64_MAX, &size, e);
 
 	if (r == 0)
 		r = set_mode(d, fields, n, e);
 	if (r == 0)
-		r = field_u32(fields, FIELD_NLINK, &n->nlink, e);
+		r = dump_field_u32(fields, DUMP_NLINK, &n->nlink, e);
 	if (r == 0)
-		r = field_u32(fields, FIELD_UID, &n->uid, e);
+		r = dump_field_u32(fields, DUMP_UID, &n->uid, e);
 	if (r == 0)
-		r = field_u32(fields, FIELD_GID, &n->gid, e);
+		r = dump_field_u32(fields, DUMP_GID, &n->gid, e);
 	if (r == 0)
 		r = set_rdev(d, fields, n, e);
 	if (r == 0)
-		r = field_mtime(fields, n, e);
+		r = dump_field_mtime(fields, n, e);
 	if (r == 0)
 		r = set_data(d, fields, n, size, e);
 	return r;
 }
 
-/* Cut a line into fields. The last one ends at *@ret_rest, where attributes begin. The last three
- * may be missing altogether. */
-static int split(const struct dump_reader *d, char *line, size_t len, struct text *fields,
-		 char **ret_rest, struct err *e)
-{
-	static char unset[] = "-";
-	char *at = line, *end = line + len;
-
-	for (unsigned f = 0; f < N_FIELDS; f++) {
-		char *blank = at <= end ? memchr(at, ' ', (size_t)(end - at)) : NULL;
-		char *stop = blank ? blank : end;
-
-		if (at > end && f >= FIELD_PAYLOAD && !(d->flags & DUMP_STRICT)) {
-			fields[f] = (struct text){unset, 1};
-			continue;
-		}
-		if (at > end)
-			return err_set(e, ERR_IMAGE, -EINVAL, "the line ends before the %s",
-				       field_names[f]);
-		fields[f] = (struct text){at, (size_t)(stop - at)};
-		at = stop + 1;
-	}
-	*ret_rest = at;
-	return 0;
-}
-
 static int read_line(struct dump_reader *d, char *line, size_t len, struct err *e)
 {
-	struct text fields[N_FIELDS];
+	struct dump_text fields[DUMP_FIELDS];
 	struct image_node *n = NULL;
 	char *rest = NULL;
 	int r;
@@ -613,10 +429,10 @@ static int read_line(struct dump_reader *d, char *line, size_t len, struct err *
 	if (memchr(line, 0, len))
 		r = err_set(e, ERR_IMAGE, -EINVAL, "a NUL byte");
 	else
-		r = split(d, line, len, fields, &rest, e);
+		r = dump_split(d->flags & DUMP_STRICT, line, len, fields, &rest, e);
 	if (r == 0)
-		r = add_path(d, &fields[FIELD_PATH], &n, e);
-	if (r == 0 && fields[FIELD_MODE].len && fields[FIELD_MODE].at[0] == '@')
+		r = add_path(d, &fields[DUMP_PATH], &n, e);
+	if (r == 0 && fields[DUMP_MODE].len && fields[DUMP_MODE].at[0] == '@')
 		r = add_link(d, fields, n, e);
 	else if (r == 0) {
 		r = set_metadata(d, fields, n, e);
@@ -630,8 +446,7 @@ static int read_line(struct dump_reader *d, char *line, size_t len, struct err *
 	return 0;
 }
 
-/* --- lines ---------------------------------------------------------------------------------------
- */
+/* --- lines ----------------------------------------------------------------------------------- */
 
 /* Keep the beginning of a line until the rest comes. */
 static int keep(struct dump_reader *d, const char *data, size_t len, struct err *e)

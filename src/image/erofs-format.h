@@ -8,15 +8,13 @@
 #define EROFS_BLOCK_BITS 12U
 #define EROFS_SLOT       32U /* node ids count slots */
 
-/* --- composefs' header, at 0 -------------------------------------------------------------------
- */
+/* --- composefs' header, at 0 ----------------------------------------------------------------- */
 #define CFS_MAGIC          0xd078629aU
 #define CFS_HEADER_VERSION 1U  /* u32 at 4 */
 #define CFS_FLAG_ACL       1U  /* u32 flags at 8: some inode has an access control list */
 #define CFS_HEADER_SIZE    32U /* u32 composefs_version at 12, 16 bytes of zeros */
 
-/* --- superblock, at 1024 -----------------------------------------------------------------------
- */
+/* --- superblock, at 1024 --------------------------------------------------------------------- */
 #define EROFS_SUPER_OFFSET 1024U
 #define EROFS_SUPER_SIZE   128U
 #define EROFS_MAGIC        0xE0F5E1E2U
@@ -43,8 +41,7 @@ enum {
 #define EROFS_COMPAT_XATTR_FILTER 4U
 #define EROFS_INCOMPAT_CHUNKED    4U
 
-/* --- inodes --------------------------------------------------------------------------------------
- */
+/* --- inodes ---------------------------------------------------------------------------------- */
 #define EROFS_COMPACT_SIZE  32U
 #define EROFS_EXTENDED_SIZE 64U
 enum erofs_layout {

@@ -1,5 +1,5 @@
-/* Steps 5, 6 and 8 to 11 of the canonical writer: inode numbers, shapes and places. And the entry
- * point that runs all steps. Pure. */
+/* Steps 5, 6 and 8 to 11 of the canonical writer: inode numbers, shapes and places.
+ * Pure. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +10,7 @@
 /* A tail of more than half a block gets a block of its own. */
 #define TAIL_MAX (EROFS_BLOCK / 2)
 
-/* --- entries of directories ----------------------------------------------------------------------
- */
+/* --- entries of directories ------------------------------------------------------------------ */
 
 bool erofs_next_dirent(struct erofs_dirents *it, struct erofs_dirent *ret)
 {
@@ -42,8 +41,7 @@ bool erofs_next_dirent(struct erofs_dirents *it, struct erofs_dirent *ret)
 	return true;
 }
 
-/* --- order ---------------------------------------------------------------------------------------
- */
+/* --- order ----------------------------------------------------------------------------------- */
 
 /* All nodes that are no hard links, breadth first. */
 static int number_inodes(struct erofs_writer *w)
@@ -94,8 +92,7 @@ static void summarize(struct erofs_writer *w)
 	}
 }
 
-/* --- shapes --------------------------------------------------------------------------------------
- */
+/* --- shapes ---------------------------------------------------------------------------------- */
 
 static int shape_directory(struct erofs_inode *in)
 {
@@ -198,8 +195,7 @@ static void size_inode(const struct erofs_writer *w, struct erofs_inode *in)
 		       in->size > UINT32_MAX;
 }
 
-/* --- places --------------------------------------------------------------------------------------
- */
+/* --- places ---------------------------------------------------------------------------------- */
 
 /* A tail must not cross a block. Returns where the inode goes, at @pos or later. */
 static uint64_t place_inode(struct erofs_inode *in, uint64_t pos)
@@ -287,53 +283,4 @@ int erofs_layout(struct erofs_writer *w, struct err *e)
 	if (r < 0)
 		return err_sys(e, ERR_IMAGE, r, "lay out the image");
 	return 0;
-}
-
-/* --- all of it -----------------------------------------------------------------------------------
- */
-
-/* Format 0 has no way to keep a whiteout inside a composefs mount apart from one of it. */
-static unsigned choose_version(const struct image_tree *t, unsigned min, unsigned max)
-{
-	if (min >= 1 || max < 1)
-		return min;
-	for (const struct image_node *n = t->root; n; n = image_tree_next(n))
-		if (image_node_is_whiteout(n))
-			return 1;
-	return min;
-}
-
-int erofs_write(struct image_tree *t, unsigned min_version, unsigned max_version,
-		struct output *out, struct erofs_info *ret_info, struct err *e)
-{
-	struct erofs_writer w = {.tree = t, .out = out};
-	int r;
-
-	if (min_version > max_version || max_version > EROFS_VERSION_MAX ||
-	    (max_version == 2 && min_version != 2))
-		return err_set(e, ERR_USAGE, -EINVAL, "no image format from %u to %u", min_version,
-			       max_version);
-	image_tree_sort(t);
-	w.version = choose_version(t, min_version, max_version);
-	if (w.version == 2) {
-		r = erofs_legacy_layout(&w, e);
-	} else {
-		r = erofs_rewrite(&w, e);
-		if (r == 0)
-			r = erofs_layout(&w, e);
-	}
-	if (r == 0) {
-		erofs_emit(&w);
-		*ret_info = (struct erofs_info){
-			.version = w.version,
-			.has_acl = w.has_acl,
-			.inodes = w.n_inodes,
-			.size = out->offset,
-			.build_time = w.min_mtime,
-			.build_time_nsec = w.min_mtime_nsec,
-		};
-	}
-	erofs_share_done(&w);
-	free(w.inodes);
-	return r;
 }

@@ -49,9 +49,20 @@ int erofs_bad(struct erofs_reader *rd, const struct image_node *n, const char *f
 	_printf_(3, 4);
 int erofs_no_memory(struct erofs_reader *rd);
 
-/* Remember to read a directory. */
-int erofs_push_dir(struct erofs_reader *rd, struct image_node *n, uint64_t nid,
-		   const struct erofs_place *p) _must_check_;
+bool erofs_is_zero(const uint8_t *p, size_t len);
+
+/* Take the slots from @pos to @end for @n (NULL: the superblock): nothing else may be there.
+ * -EINVAL or 0. erofs-inode.c */
+int erofs_claim(struct erofs_reader *rd, const struct image_node *n, uint64_t pos, uint64_t end)
+	_must_check_;
+
+/* Claim the inode at @nid and its attributes, and fill in @n, up to its data, and @p. */
+int erofs_read_inode(struct erofs_reader *rd, uint64_t nid, struct image_node *n,
+		     struct erofs_place *p) _must_check_;
+
+/* The content or target of @n that lies at @p, if it is short. */
+int erofs_read_content(struct erofs_reader *rd, struct image_node *n, const struct erofs_place *p)
+	_must_check_;
 
 /* The attributes of @n, whose space is known to lie in the image. erofs-xattr.c */
 int erofs_read_xattrs(struct erofs_reader *rd, struct image_node *n, const struct erofs_place *p)

@@ -17,8 +17,7 @@
 
 #define MOUNTINFO_MAX ((size_t)16 * 1024 * 1024)
 
-/* --- EROFS ---------------------------------------------------------------------------------------
- */
+/* --- EROFS ----------------------------------------------------------------------------------- */
 
 void mount_add_kernel_words(int fs, struct err *e)
 {
@@ -101,8 +100,7 @@ int mount_attach(int mnt, const char *target, struct err *e)
 	return r < 0 ? err_sys(e, ERR_MOUNT, r, "mount on %s", target) : 0;
 }
 
-/* --- a place for the image, where overlayfs wants a path
- * ------------------------------------------ */
+/* --- a place for the image, where overlayfs wants a path ------------------------------------- */
 
 struct place {
 	char path[64]; /* "": none */
@@ -133,8 +131,7 @@ static void place_done(struct place *p)
 	p->path[0] = '\0';
 }
 
-/* --- overlayfs
- * ------------------------------------------------------------------------------------ */
+/* --- overlayfs ------------------------------------------------------------------------------- */
 
 struct overlay {
 	const struct mount_options *o;
@@ -403,8 +400,7 @@ int mount_image(const struct mount_options *o, const char *target, struct mount_
 	return 0;
 }
 
-/* --- afterwards
- * ----------------------------------------------------------------------------------- */
+/* --- afterwards ------------------------------------------------------------------------------ */
 
 /* Find the line of the mount in /proc/self/mountinfo: the fields behind " - " are type, source and
  * options of the superblock. */

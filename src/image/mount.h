@@ -48,8 +48,7 @@ int mount_is_enforced(int fd, bool *ret, struct err *e) _must_check_;
 /* Words for a report, "layers by descriptor, EROFS on the file, digests enforced". */
 void mount_explain(const struct mount_report *r, char *buf, size_t size);
 
-/* --- for mount*.c and rootless.c
- * ------------------------------------------------------------------ */
+/* --- for mount*.c and rootless.c ------------------------------------------------------------- */
 
 /* Mount the image at image_fd as EROFS, read-only, attached nowhere. Returns a descriptor or -errno
  * with *@e filled in. */

@@ -67,8 +67,7 @@ static void free_hashers(struct hashers *h)
 	verity_free(h->by_hash[IMAGE_SHA512]);
 }
 
-/* --- objects -------------------------------------------------------------------------------------
- */
+/* --- objects --------------------------------------------------------------------------------- */
 
 /* What is wrong with the content of @fd, or NULL; -errno in *@r for failures of the check. */
 static const char *check_content(const struct image_node *n, int fd, struct hashers *h,
@@ -148,8 +147,7 @@ int prove_objects(const struct image_tree *t, int store, struct prove *p, struct
 	return r < 0 ? err_sys(e, ERR_IO, r, "check the objects") : 0;
 }
 
-/* --- mounts --------------------------------------------------------------------------------------
- */
+/* --- mounts ---------------------------------------------------------------------------------- */
 
 /* What a mount shows of @n, but its content. NULL: all is right. */
 static const char *check_metadata(const struct image_node *n, const struct stat *st)

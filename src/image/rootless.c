@@ -217,8 +217,7 @@ static int make_stubs(struct image_tree *t, const char *path, struct err *e)
 	return r;
 }
 
-/* --- the mount
- * ------------------------------------------------------------------------------------ */
+/* --- the mount ------------------------------------------------------------------------------- */
 
 static int set_options(const struct mount_options *o, const char *stubs, int fs, bool verity)
 {

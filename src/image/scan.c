@@ -82,8 +82,7 @@ static int open_node(int root, const struct image_node *n, int flags, struct ima
 	return sys_openat2(root, path->len == 1 ? "." : name, &how);
 }
 
-/* --- one entry -----------------------------------------------------------------------------------
- */
+/* --- one entry ------------------------------------------------------------------------------- */
 
 static bool wants_xattr(const struct scan_options *o, const char *name)
 {
@@ -234,8 +233,7 @@ static int fill_node(struct scan *s, struct image_node *n, int dir, const char *
 	return r;
 }
 
-/* --- the walk ------------------------------------------------------------------------------------
- */
+/* --- the walk -------------------------------------------------------------------------------- */
 
 static int add_entry(struct scan *s, struct image_node *parent, int dir, const char *name,
 		     struct err *e)
@@ -347,8 +345,7 @@ static int join_links(struct scan *s, struct err *e)
 	return 0;
 }
 
-/* --- files ---------------------------------------------------------------------------------------
- */
+/* --- files ----------------------------------------------------------------------------------- */
 
 struct worker {
 	struct scan *scan;
@@ -501,8 +498,7 @@ static int read_files(struct scan *s, struct err *e)
 	return e->code;
 }
 
-/* --- all of it -----------------------------------------------------------------------------------
- */
+/* --- all of it ------------------------------------------------------------------------------- */
 
 static int run(struct scan *s, struct err *e)
 {

@@ -100,8 +100,7 @@ void store_batch_free(struct store_batch *b)
 	free(b);
 }
 
-/* --- what is there
- * -------------------------------------------------------------------------------- */
+/* --- what is there --------------------------------------------------------------------------- */
 
 /* Is the object there, and so far as can be told cheaply, right? 1, 0 or -errno. */
 static int has_object(const struct store *s, const uint8_t *digest, uint64_t size)
@@ -131,8 +130,7 @@ static int has_object(const struct store *s, const uint8_t *digest, uint64_t siz
 	return verity_is_absent(r) ? s->verity != VERITY_REQUIRE : r;
 }
 
-/* --- writing -------------------------------------------------------------------------------------
- */
+/* --- writing --------------------------------------------------------------------------------- */
 
 /* A new file in the store, unnamed if that works. */
 static int open_temp(struct store *s, struct pending *p)
@@ -219,8 +217,7 @@ int store_batch_add(struct store_batch *b, struct verity *v, int fd, const uint8
 	return b->n == BATCH_SIZE ? store_batch_flush(b, e) : 0;
 }
 
-/* --- names ---------------------------------------------------------------------------------------
- */
+/* --- names ----------------------------------------------------------------------------------- */
 
 static int seal(struct store *s, const struct pending *p, struct err *e)
 {

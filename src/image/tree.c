@@ -59,8 +59,7 @@ void image_tree_done(struct image_tree *t)
 	*t = (struct image_tree){0};
 }
 
-/* --- nodes ---------------------------------------------------------------------------------------
- */
+/* --- nodes ----------------------------------------------------------------------------------- */
 
 static uint32_t name_slot(const struct image_tree *t, const struct image_node *parent,
 			  const char *name, size_t len)
@@ -173,8 +172,7 @@ void *image_tree_copy(struct image_tree *t, const void *data, size_t len)
 	return copy;
 }
 
-/* --- attributes ----------------------------------------------------------------------------------
- */
+/* --- attributes ------------------------------------------------------------------------------ */
 
 static void key_filter(struct image_key *k)
 {
@@ -303,8 +301,7 @@ void image_node_sort_xattrs(struct image_node *n)
 		qsort(n->xattrs, n->n_xattrs, sizeof(*n->xattrs), compare_xattrs);
 }
 
-/* --- order ---------------------------------------------------------------------------------------
- */
+/* --- order ----------------------------------------------------------------------------------- */
 
 int image_bytes_compare(const void *a, size_t a_len, const void *b, size_t b_len)
 {
@@ -413,8 +410,7 @@ int image_tree_canonical_links(struct image_tree *t)
 	return 0;
 }
 
-/* --- words ---------------------------------------------------------------------------------------
- */
+/* --- words ----------------------------------------------------------------------------------- */
 
 int image_node_path(const struct image_node *n, struct image_path *buf)
 {

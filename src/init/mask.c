@@ -116,16 +116,27 @@ int step_READONLY(struct init *i, const struct plan_path *o, struct err *e)
 	return r < 0 ? err_wrap(e, "make \"%s\" read-only", path) : 0;
 }
 
-int step_SET_READONLY(struct init *i, const struct plan_path *o, struct err *e)
+static int change(struct init *i, const char *path, const struct plan_mount_attr *attr,
+		  struct err *e)
 {
-	static const struct plan_mount_attr readonly = {.set = MOUNT_ATTR_RDONLY};
-	const char *path = init_string(i, o->path);
 	_cleanup_close_ int fd = path_open_in_root(i->root_fd, path, O_PATH, 0);
 	int r;
 
 	if (fd < 0)
 		return err_sys(e, ERR_MASK, fd, "open \"%s\"", path);
 	/* It is attached already; the two calls are the two kernels' ways. */
-	r = attr_apply(i, fd, &readonly, false, e);
-	return r < 0 ? r : attr_apply(i, fd, &readonly, true, e);
+	r = attr_apply(i, fd, attr, false, e);
+	return r < 0 ? r : attr_apply(i, fd, attr, true, e);
+}
+
+int step_SET_READONLY(struct init *i, const struct plan_path *o, struct err *e)
+{
+	static const struct plan_mount_attr readonly = {.set = MOUNT_ATTR_RDONLY};
+
+	return change(i, init_string(i, o->path), &readonly, e);
+}
+
+int step_REMOUNT(struct init *i, const struct plan_remount *o, struct err *e)
+{
+	return change(i, init_string(i, o->target), &o->attr, e);
 }

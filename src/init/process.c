@@ -9,6 +9,7 @@
 #include <linux/prctl.h>
 
 #define CAP_VERSION_3 0x20080522 /* linux/capability.h */
+#define CAP_SETGID    6
 
 int step_RLIMIT(struct init *i, const struct plan_rlimit *o, struct err *e)
 {
@@ -90,6 +91,19 @@ int step_BOUNDING(struct init *i, const struct plan_bounding *o, struct err *e)
 	return 0;
 }
 
+/* Where a user namespace denies setgroups(2) its processes keep the groups that they have: nothing
+ * is lost if none was asked for. Who lacks CAP_SETGID gets the same answer, and did ask. */
+static bool may_keep_groups(const struct plan_user *o)
+{
+	struct sys_cap_header header = {.version = CAP_VERSION_3};
+	struct sys_cap_data data[2] = {{0}};
+
+	if (o->set_groups == PLAN_GROUPS_IF_ALLOWED)
+		return true;
+	return o->groups.n == 0 && sys_capget(&header, data) == 0 &&
+	       (data[0].effective & (1U << CAP_SETGID));
+}
+
 int step_USER(struct init *i, const struct plan_user *o, struct err *e)
 {
 	const uint32_t *groups = init_array(i, o->groups, sizeof(*groups));
@@ -99,10 +113,10 @@ int step_USER(struct init *i, const struct plan_user *o, struct err *e)
 	r = sys_prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
 	if (r < 0)
 		return err_sys(e, ERR_PROCESS, r, "keep capabilities");
-	if (o->set_groups) {
-		r = sys_setgroups(o->groups.n, groups);
-		if (r < 0 && !(r == -EPERM && o->set_groups == PLAN_GROUPS_IF_ALLOWED))
-			return err_sys(e, ERR_PROCESS, r, "set the additional groups");
+	r = o->set_groups ? sys_setgroups(o->groups.n, groups) : 0;
+	if (r < 0 && !(r == -EPERM && may_keep_groups(o))) {
+		(void)err_sys(e, ERR_PROCESS, r, "set the additional groups");
+		return r == -EPERM ? err_hint(e, "the user namespace may deny setgroups") : r;
 	}
 	r = sys_setresgid(o->gid, o->gid, o->gid);
 	if (r < 0)

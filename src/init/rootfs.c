@@ -11,12 +11,28 @@ int step_PROPAGATION(struct init *i, const struct plan_propagation *o, struct er
 	return r < 0 ? err_sys(e, ERR_ROOTFS, r, "set mount propagation") : 0;
 }
 
+/* Without a mount namespace of its own. */
+static int take_attached(struct init *i, const struct plan_rootfs *o, struct err *e)
+{
+	int fd = init_slot(i, o->slot);
+
+	if (fd < 0)
+		fd = sys_openat(AT_FDCWD, init_string(i, o->source),
+				O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return err_sys(e, ERR_ROOTFS, fd, "open the root filesystem");
+	i->root_fd = fd;
+	return 0;
+}
+
 int step_ROOTFS(struct init *i, const struct plan_rootfs *o, struct err *e)
 {
 	static const struct plan_mount_attr slave = {.propagation = MS_REC | MS_SLAVE};
 	_cleanup_close_ int opened = -EBADF;
 	int fd = init_slot(i, o->slot), r;
 
+	if (o->attach == 0)
+		return take_attached(i, o, e);
 	if (fd < 0) {
 		opened = sys_open_tree(AT_FDCWD, init_string(i, o->source),
 				       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
@@ -76,7 +92,9 @@ static int hide(struct init *i, const char *path, const struct plan_empty *empty
 }
 
 /* The root of an initramfs cannot be pivoted away. Our root filesystem lies on "/" already, where
- * mount(2) with MS_MOVE would put it; that is also what whoever joins the mount namespace sees. */
+ * mount(2) with MS_MOVE would put it; that is also what whoever joins the mount namespace sees.
+ * The root of a mount namespace that others use must not be pivoted away: it is left as it is, and
+ * there is nothing to hide. */
 int step_CHROOT(struct init *i, const struct plan_chroot *o, struct err *e)
 {
 	const plan_str *paths = init_array(i, o->hide, sizeof(*paths));

@@ -18,6 +18,39 @@ struct handover {
 	int done;   /* by the second */
 };
 
+/* End this thread, and no other. */
+_noreturn_ static void exit_thread(void)
+{
+	(void)sys_call_raw(SYS_exit, 0, 0, 0, 0, 0, 0);
+	__builtin_trap();
+}
+
+/* Not counted by the fault seam: how often it is called is chance. */
+static void yield(void)
+{
+	(void)sys_call_raw(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
+/* Give up a real-time policy; always allowed. */
+static void be_ordinary(void)
+{
+	int priority = 0;
+
+	(void)SYS3(sched_setscheduler, 0, 0 /* SCHED_OTHER */, &priority);
+}
+
+/* Within a loop that waits for another processor. */
+static void pause_processor(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield" ::: "memory");
+#else
+	__asm__ volatile("" ::: "memory");
+#endif
+}
+
 static void fail(struct init *i, const struct err *e)
 {
 	sync_say_failure(i, e);
@@ -33,9 +66,9 @@ static int hand_over(void *arg)
 
 	/* The first thread uses its processor until we are done. It must not keep us from ours with
 	 * a real-time policy that we inherited from it. */
-	sys_be_ordinary();
+	be_ordinary();
 	while ((fd = __atomic_load_n(&h->loaded, __ATOMIC_ACQUIRE)) == 0)
-		sys_yield();
+		yield();
 	if (fd > 0) {
 		fd--;
 		if (sync_send(h->i, h->i->sync_fd, PLAN_MSG_LISTENER, 0, fd, &e) < 0 ||
@@ -46,7 +79,7 @@ static int hand_over(void *arg)
 		(void)sys_close(fd);
 	}
 	__atomic_store_n(&h->done, 1, __ATOMIC_RELEASE);
-	sys_exit_thread();
+	exit_thread();
 }
 
 static int load(struct init *i, const struct plan_seccomp *o)
@@ -77,7 +110,7 @@ static int load_and_hand_over(struct init *i, const struct plan_seccomp *o)
 	r = load(i, o);
 	__atomic_store_n(&h.loaded, r < 0 ? r : r + 1, __ATOMIC_RELEASE);
 	while (!__atomic_load_n(&h.done, __ATOMIC_ACQUIRE))
-		sys_pause_cpu();
+		pause_processor();
 	return r;
 }
 

@@ -55,8 +55,6 @@ static int check_isolation(const struct spec *spec, struct err *e)
 	} rules[] = {
 		{*spec->hostname, NS_UTS, "hostname"},
 		{*spec->domainname, NS_UTS, "domainname"},
-		{l->masked_paths.n, NS_MOUNT, "linux.maskedPaths"},
-		{l->readonly_paths.n, NS_MOUNT, "linux.readonlyPaths"},
 		{l->n_net_devices, NS_NETWORK, "linux.netDevices"},
 		{l->uid_mappings.n, NS_USER, "linux.uidMappings"},
 		{l->gid_mappings.n, NS_USER, "linux.gidMappings"},

@@ -128,10 +128,10 @@ static struct plan_device operand(struct builder *b, const struct node *node)
 		.gid = node->gid,
 		.slot = PLAN_NO_SLOT,
 	};
-	bool user_ns = b->new_user_ns || b->joined_user_ns;
+	bool user_ns = b->new_user_ns || b->joined_user_ns || b->facts->nested;
 
-	/* A fifo can be made by anyone; devices only in the first user namespace. Whether we are in
-	 * that one shows when mknod is refused. */
+	/* A fifo can be made by anyone; devices only in the first user namespace. If nobody looked
+	 * whether we are in that one, it shows when mknod is refused. */
 	if ((node->mode & S_IFMT) != S_IFIFO) {
 		d.source = block_string(&b->block, node->path);
 		d.bind = user_ns;

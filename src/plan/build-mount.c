@@ -13,7 +13,7 @@
 struct resolved {
 	const struct spec_mount *mount;
 	const char *origin;
-	bool bind, recursive;
+	bool bind, recursive, remount;
 	bool super_ro;       /* "ro" was asked for: for a new instance, of the instance too */
 	bool peer;           /* what is mounted on it appears on the host, as asked for */
 	uint32_t flags;      /* enum plan_mount_flags */
@@ -66,6 +66,9 @@ static bool take_mappings(struct resolved *m, const char *text)
 	return true;
 }
 
+/* crun knows these names; the kernel has nothing to do what they say. */
+static const char *const not_recursive[] = {"rasync", "rdirsync", "rmand", "rnomand", "rsync"};
+
 static int apply_option(struct builder *b, struct resolved *m, const char *text)
 {
 	const struct mount_option *o = mount_option_find(text);
@@ -73,6 +76,13 @@ static int apply_option(struct builder *b, struct resolved *m, const char *text)
 	if (!o) {
 		if (take_mappings(m, text))
 			return 0;
+		for (size_t n = 0; n < ARRAY_SIZE(not_recursive); n++)
+			if (str_eq(text, not_recursive[n]))
+				return bad_mount(
+					b, m,
+					"it belongs to a file system, not to the mounts of "
+					"a tree:",
+					text);
 		if (m->bind)
 			return bad_mount(b, m, "a bind mount has no file system to take", text);
 		add_word(m, text);
@@ -104,6 +114,9 @@ static int apply_option(struct builder *b, struct resolved *m, const char *text)
 		m->has_idmap = true;
 		m->recursive_idmap = o->set & MS_REC;
 		break;
+	case OPTION_REMOUNT:
+		m->remount = true;
+		break;
 	case OPTION_BIND:
 	case OPTION_IGNORED:
 		break;
@@ -125,6 +138,18 @@ static int check_flags(struct builder *b, const struct resolved *m)
 	if ((m->flags & PLAN_MOUNT_COPY_UP) && (m->flags & PLAN_MOUNT_ROOT))
 		return bad_mount(b, m, "the whole root filesystem is too much for", "tmpcopyup");
 	return 0;
+}
+
+/* "remount": the mount is there already, by an earlier entry. */
+static int check_remount(struct builder *b, const struct resolved *m, size_t index)
+{
+	if (m->n_words > 0 || m->ms != 0 || m->old_ms != 0 || m->has_idmap ||
+	    (m->flags & ~(uint32_t)PLAN_MOUNT_ROOT))
+		return bad_mount(b, m, "only flags of the mount can be changed by", "remount");
+	for (size_t n = 0; n < index; n++)
+		if (str_eq(b->spec->mounts[n].destination, m->mount->destination))
+			return 0;
+	return bad_mount(b, m, "there is no earlier mount at the same destination for", "remount");
 }
 
 /* Is @path the root, whatever the root filesystem holds? */
@@ -161,6 +186,8 @@ static int resolve(struct builder *b, size_t n, struct resolved *m)
 	}
 	for (size_t k = 0; k < mount->options.n && r == 0; k++)
 		r = apply_option(b, m, mount->options.items[k]);
+	if (r == 0 && m->remount)
+		return check_remount(b, m, n);
 	if (r == 0 && !m->bind && mount->type[0] == '\0') {
 		(void)err_set(b->e, ERR_CONFIG_INVALID, -EINVAL,
 			      "needs a type, or the option \"bind\" or \"rbind\"");
@@ -619,7 +646,14 @@ int plan_mounts(struct builder *b)
 		r = resolve(b, n, &m);
 		if (r < 0)
 			return r;
-		if (m.bind)
+		if (m.remount)
+			plan_add_REMOUNT(
+				&b->block, m.origin,
+				(struct plan_remount){
+					.target = block_string(&b->block, m.mount->destination),
+					.attr = m.attr,
+				});
+		else if (m.bind)
 			r = plan_bind(b, &m);
 		else if (!m.has_idmap && is_cgroup(m.mount->type))
 			r = plan_cgroup_mount(b, &m);
@@ -632,6 +666,17 @@ int plan_mounts(struct builder *b)
 /* --- root filesystem and what is done after the mounts -----------------------------------------
  */
 
+void plan_shared_root(struct builder *b, plan_slot slot)
+{
+	plan_add_ROOTFS(&b->block, "root.path",
+			(struct plan_rootfs){
+				.slot = slot,
+				.source = block_string(&b->block, b->options->rootfs),
+			});
+	if (b->options->purpose == PURPOSE_EXEC)
+		plan_add_CHROOT(&b->block, "root.path", (struct plan_chroot){0});
+}
+
 int plan_rootfs(struct builder *b)
 {
 	const char *wanted = b->spec->linux_.rootfs_propagation;
@@ -639,6 +684,13 @@ int plan_rootfs(struct builder *b)
 	plan_slot slot = PLAN_NO_SLOT;
 	bool seen = plan_hooks_see_rootfs(b);
 
+	if (b->plan->shared.wanted) {
+		plan_shared_root(
+			b, plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_ROOT,
+								      .path = b->options->rootfs,
+								      .origin = "root.path"}));
+		return 0;
+	}
 	/* The host's mounts may come in (slave) but ours never go out; pivot_root refuses shared
 	 * ones. What the configuration wants for the root is set after the pivot. */
 	plan_add_PROPAGATION(
@@ -673,6 +725,11 @@ static void plan_root(struct builder *b)
 {
 	struct block *k = &b->block;
 
+	/* Others live with what lies below: nothing of it is hidden or detached. */
+	if (b->plan->shared.wanted) {
+		plan_add_CHROOT(k, "root.path", (struct plan_chroot){0});
+		return;
+	}
 	if (b->options->no_pivot) {
 		const plan_str hide[] = {block_string(k, "/proc"), block_string(k, "/sys")};
 

@@ -9,7 +9,7 @@
 
 /* User first: it gives the privilege for the others. Mount last: it changes where paths lead. */
 static const enum ns_type join_order[] = {NS_USER, NS_PID,    NS_NETWORK, NS_IPC,
-					  NS_UTS,  NS_CGROUP, NS_TIME};
+					  NS_UTS,  NS_CGROUP, NS_TIME,    NS_MOUNT};
 
 static void add_joins(struct builder *b)
 {
@@ -157,6 +157,30 @@ static void plan_bridge(struct builder *b, uint64_t create)
 	}
 }
 
+/* Mounts are made in the caller's mount namespace, or in one that is joined. Who is root in a user
+ * namespace has no power over one that the namespace does not own (user_namespaces(7)). */
+static int plan_shared_mounts(struct builder *b, uint64_t create)
+{
+	struct plan_shared *s = &b->plan->shared;
+	const struct spec_namespace *mount = spec_namespace_find(b->spec, NS_MOUNT);
+	const struct spec_namespace *user = spec_namespace_find(b->spec, NS_USER);
+
+	if ((create & CLONE_NEWUSER) || (user && !mount)) {
+		(void)err_set(b->e, ERR_CONFIG_INVALID, -EINVAL,
+			      "a container with a user namespace has no power over a mount "
+			      "namespace from outside of it");
+		(void)err_hint(b->e, "create a mount namespace too");
+		return err_where(b->e, "linux.namespaces");
+	}
+	s->wanted = true;
+	s->origin = "root.path";
+	s->mount_ns = mount ? mount->path : NULL;
+	/* The power over the joined one comes with its user namespace, unless we have it anyway. */
+	if (user && !b->facts->admin)
+		s->user_ns = user->path;
+	return 0;
+}
+
 int plan_namespaces(struct builder *b)
 {
 	uint64_t create = created(b);
@@ -165,12 +189,17 @@ int plan_namespaces(struct builder *b)
 	 * written. */
 	if (b->spec->linux_.n_time_offsets > 0)
 		create &= ~(uint64_t)CLONE_NEWTIME;
-	if (!(create & CLONE_NEWNS))
-		return plan_unsupported(b,
-					"linux.namespaces (without a mount namespace of its own)");
+	if (!(create & CLONE_NEWNS)) {
+		int r = plan_shared_mounts(b, create);
+
+		if (r < 0)
+			return r;
+	}
 	b->new_user_ns = create & CLONE_NEWUSER;
 	b->joined_user_ns = joins(b, NS_USER);
-	b->host_opens = b->facts->admin && (b->new_user_ns || b->joined_user_ns);
+	/* What a joined mount namespace shows is found in there. */
+	b->host_opens = b->facts->admin && (b->new_user_ns || b->joined_user_ns) &&
+			!b->plan->shared.mount_ns;
 	b->setgroups = true;
 	if (b->new_user_ns)
 		plan_idmaps(b);
@@ -242,7 +271,6 @@ int plan_namespace_values(struct builder *b)
 int plan_exec_join(struct builder *b)
 {
 	uint64_t ns = b->options->target_namespaces;
-	plan_slot slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_TARGET});
 	bool user = ns & CLONE_NEWUSER;
 
 	/* Without a pid namespace to enter by a clone, the process that joins is the one that
@@ -258,7 +286,13 @@ int plan_exec_join(struct builder *b)
 				 maps_only_self(&b->spec->linux_.gid_mappings, b->facts->egid));
 	}
 	plan_procfs(b);
-	plan_add_JOIN(&b->block, "", (struct plan_join){.flags = ns, .slot = slot});
+	if (ns != 0)
+		plan_add_JOIN(&b->block, "",
+			      (struct plan_join){
+				      .flags = ns,
+				      .slot = plan_add_slot(
+					      b, (struct plan_slot_source){.kind = SLOT_TARGET}),
+			      });
 	if (user)
 		plan_add_BECOME(&b->block, "",
 				(struct plan_become){
@@ -268,5 +302,7 @@ int plan_exec_join(struct builder *b)
 					.other_gid = b->process->user.gid,
 					.clear_groups = b->setgroups && !b->keep_groups,
 				});
+	if (b->options->target_shares_mounts)
+		plan_shared_root(b, PLAN_NO_SLOT);
 	return 0;
 }

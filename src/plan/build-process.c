@@ -87,6 +87,11 @@ static struct capability_sets capabilities(struct builder *b)
 			  "capabilities that are not permitted: ignored");
 		s.effective &= s.permitted;
 	}
+	if (s.inheritable & ~s.bounding) {
+		plan_warn(b, "process.capabilities.inheritable",
+			  "capabilities that are not in the bounding set: ignored");
+		s.inheritable &= s.bounding;
+	}
 	if (s.ambient & ~(s.permitted & s.inheritable)) {
 		plan_warn(b, "process.capabilities.ambient",
 			  "capabilities that are not both permitted and inheritable: ignored");

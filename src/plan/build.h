@@ -40,11 +40,11 @@ struct plan_parameters {
 	unsigned listen_fds;
 	const char *listen_names;
 	const char *notify_folder; /* on the host, with the socket of sd_notify(3); NULL for none */
-	const char
-		*seccomp_receiver; /* who is told where the configuration does not say; or NULL */
-	/* exec: the namespaces of the container, CLONE_NEW*; the filter that create saved, or NULL
-	 * to make it from the configuration. */
+	const char *seccomp_receiver; /* where the configuration names none; NULL for nobody */
+	/* exec: the namespaces of the container, CLONE_NEW*; whether its root filesystem is not the
+	 * root of its mount namespace; the filter that create saved, or NULL to make it anew. */
 	uint64_t target_namespaces;
+	bool target_shares_mounts;
 	const struct seccomp_saved *filter;
 };
 
@@ -58,6 +58,7 @@ enum plan_slot_kind {
 	SLOT_CGROUP,   /* a detached copy of the container's cgroup directory, by hierarchy */
 	SLOT_DEVICE,   /* a detached mount of a new device node; else of the one at path */
 	SLOT_INSTANCE, /* a detached mount of a new file system, whose source is path */
+	SLOT_ROOT,     /* the root filesystem, attached as plan->shared says */
 };
 
 struct plan_device_node {
@@ -115,6 +116,15 @@ struct plan_mount_userns {
 	struct plan_idmap map;
 };
 
+/* A container without a mount namespace of its own: its root filesystem is attached on its own path
+ * where others see it, by the host half, which takes it away again. */
+struct plan_shared {
+	bool wanted;
+	const char *mount_ns; /* path of the namespace that it joins; NULL: the caller's */
+	const char *user_ns;  /* to be entered first; NULL: none */
+	const char *origin;
+};
+
 struct plan {
 	enum plan_purpose purpose;
 	const char *id, *rootfs;
@@ -124,6 +134,7 @@ struct plan {
 	struct plan_slot_source *slots;
 	size_t n_slots, cap_slots;
 	struct plan_idmap idmap;
+	struct plan_shared shared;
 	struct plan_mount_userns *mount_userns; /* last one first */
 	unsigned n_mount_userns;
 	struct plan_cgroup cgroup;
@@ -210,6 +221,8 @@ void plan_time_offsets(struct builder *b);
 
 /* build-mount.c: rootfs, mounts, masks, pivot. */
 int plan_rootfs(struct builder *b);
+/* The root filesystem that is attached already: by the host half, in @slot, or for an exec. */
+void plan_shared_root(struct builder *b, plan_slot slot);
 int plan_mounts(struct builder *b);
 int plan_masks(struct builder *b);
 

@@ -330,6 +330,7 @@ int facts_parse(struct arena *a, char *text, size_t len, struct facts *ret, stru
 		{"architecture", JSON_STRING, read_architecture,
 		 offsetof(struct facts, architecture)},
 		{"cpusLimited", JSON_TRUE, read_bool, offsetof(struct facts, cpus_limited)},
+		{"nested", JSON_TRUE, read_bool, offsetof(struct facts, nested)},
 		{"ignoredSignals", JSON_ARRAY, read_signals,
 		 offsetof(struct facts, ignored_signals)},
 		{"rlimits", JSON_OBJECT, read_rlimits, 0},
@@ -413,6 +414,7 @@ void facts_write(const struct facts *f, struct json_writer *w)
 		json_kv_string(w, "architecture",
 			       seccomp_arch_info((enum seccomp_arch)f->architecture)->name);
 	json_kv_bool(w, "cpusLimited", f->cpus_limited);
+	json_kv_bool(w, "nested", f->nested);
 	json_key(w, "ignoredSignals");
 	json_array_begin(w);
 	for (unsigned n = 1; n <= SIGNAL_MAX; n++) {

@@ -42,6 +42,7 @@ struct facts {
 	bool may_bpf;             /* CAP_BPF or CAP_SYS_ADMIN in the first user namespace */
 	uint64_t capabilities;    /* our permitted set */
 	unsigned last_cap;        /* the kernel's highest capability number */
+	bool nested;              /* we are in a user namespace ourselves; told where it matters */
 	int architecture;         /* enum seccomp_arch, or negative: none that we know */
 	bool cpus_limited;        /* our caller has bound us to some processors */
 	uint64_t ignored_signals; /* signals that our caller left ignored, bit n-1 for signal n */
@@ -56,7 +57,7 @@ struct facts {
  *
  *     {"euid": 0, "egid": 0, "admin": true, "mayMapIds": true, "mayBpf": true,
  *      "capabilities": ["CAP_CHOWN", ...], "lastCap": 40, "ignoredSignals": [13],
- *      "cpusLimited": false, "architecture": "SCMP_ARCH_X86_64",
+ *      "cpusLimited": false, "nested": false, "architecture": "SCMP_ARCH_X86_64",
  *      "subUid": 100000, "subUidCount": 65536, "subGid": 100000, "subGidCount": 65536,
  *      "rlimits": {"RLIMIT_NOFILE": {"soft": 1024, "hard": 524288}, ...},
  *      "cgroup": {"arrangement": "unified" | "hybrid" | "v1" | "none",

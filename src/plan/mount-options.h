@@ -13,6 +13,7 @@ enum mount_option_kind {
 	OPTION_OLD,   /* the same, but only mount(2) knows it */
 	OPTION_EXTRA, /* `set` are PLAN_MOUNT_* flags */
 	OPTION_IDMAP, /* idmap, ridmap (`set` is MS_REC) */
+	OPTION_REMOUNT, /* the flags are for a mount that is there already */
 	OPTION_IGNORED, /* accepted, means what happens anyway */
 };
 

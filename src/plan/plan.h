@@ -51,6 +51,7 @@ typedef int32_t plan_slot;
 	X(CONSOLE, console, "console", "open a terminal and hand its master out")                  \
 	X(MASK, mask, "mask", "hide a path")                                                       \
 	X(READONLY, path, "readonly", "make a path read-only")                                     \
+	X(REMOUNT, remount, "remount", "change the flags of the mount at a path")                  \
 	X(SET_READONLY, path, "set-readonly", "make the mount at a path read-only")                \
 	X(HOST_TURN, turn, "host-turn", "let the host half run its hooks, and wait for it")        \
 	X(HOOK, hook, "hook", "run a hook in the container's namespaces")                          \
@@ -153,7 +154,9 @@ struct plan_propagation {
 struct plan_rootfs {
 	plan_slot slot;
 	plan_str source; /* absolute path on the host */
-	plan_str attach; /* "/": it covers the old root until the pivot. With hooks its own path */
+	/* "/": it covers the old root until the pivot. With hooks its own path. 0: it is attached
+	 * already, in the slot or, for exec, at source. */
+	plan_str attach;
 	plan_str otherwise; /* where attach cannot be searched; 0: nowhere */
 };
 
@@ -212,6 +215,12 @@ struct plan_mount {
 	 * file system. 0: it is an error; nothing. */
 	plan_str instead, hide;
 	struct plan_empty empty;
+};
+
+struct plan_remount {
+	plan_str target;
+	uint32_t pad;
+	struct plan_mount_attr attr;
 };
 
 struct plan_bind {

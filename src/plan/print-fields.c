@@ -68,6 +68,7 @@ FIELDS(mount) = {
 	FIELD(mount, place, STRING),      FIELD(mount, instead, STRING),
 	FIELD(mount, hide, STRING),       END,
 };
+FIELDS(remount) = {FIELD(remount, target, STRING), FIELD(remount, attr, ATTR), END};
 FIELDS(bind) = {
 	FIELD(bind, target, STRING), FIELD(bind, source, STRING), FIELD(bind, slot, SLOT),
 	FIELD(bind, flags, TARGET),  FIELD(bind, attr, ATTR),     END,

@@ -334,7 +334,8 @@ static const char *slot_kind_name(enum plan_slot_kind kind)
 		[SLOT_TREE] = "tree",     [SLOT_FILE] = "file",
 		[SLOT_TARGET] = "target", [SLOT_LISTENER] = "listener",
 		[SLOT_CGROUP] = "cgroup", [SLOT_INSTANCE] = "instance",
-		[SLOT_APPEND] = "append", [SLOT_DEVICE] = "device",
+		[SLOT_ROOT] = "root",     [SLOT_APPEND] = "append",
+		[SLOT_DEVICE] = "device",
 	};
 
 	return names[kind];

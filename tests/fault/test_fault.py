@@ -18,7 +18,7 @@ import harness
 import leaks
 import worlds
 
-SECONDS = 8  # in which a command must have ended whatever happens
+SECONDS = 8 * harness.TIME_SCALE  # in which a command must have ended whatever happens
 LIMIT = 3000  # a walk that is longer than this does not end
 KILLED = (-signal.SIGKILL, -signal.SIGILL)
 # What init calls when it has been let go: from there on it dies as the container's own process
@@ -154,7 +154,15 @@ class CreateMapped(Create):
             self.bundle.save()
 
 
-COMMANDS = {"create mapped": CreateMapped, "create": Create, "start": Start, "run": Run, "run --detach": RunDetached, "exec": Exec,
+class RunShared(Run):
+    """Without a mount namespace: what is attached has to be detached."""
+    def prepare(self):
+        super().prepare()
+        if self.bundle.has_namespace("mount"):
+            self.bundle.drop_namespace("mount").save()
+
+
+COMMANDS = {"create mapped": CreateMapped, "run shared": RunShared, "create": Create, "start": Start, "run": Run, "run --detach": RunDetached, "exec": Exec,
             "exec --detach": ExecDetached, "delete": Delete}
 # start and delete run no init of their own.
 CASES = [(name, who, mode) for name in COMMANDS for who in ("host", "init")
@@ -231,7 +239,7 @@ def test_walk(runtime, new_bundle, request, fault_program, marker, state_root, n
               world):
     world.need(mode != "ENOMEM" or request.config.getoption("--stride") == 1, "a full walk")
     bundle = new_bundle()
-    if name == "run":
+    if name.startswith("run") and name != "run --detach":
         bundle.probe("exit", 7)
     else:
         bundle.probe("sleep")
@@ -272,7 +280,7 @@ def test_walk(runtime, new_bundle, request, fault_program, marker, state_root, n
         pytest.fail(f"the walk does not end within {LIMIT} points")
     if isinstance(walk, Exec):
         leaks.reap()
-        subprocess.run(runtime.command("delete", "--force", walk.id), timeout=30,
+        subprocess.run(runtime.command("delete", "--force", walk.id), timeout=4 * SECONDS,
                        capture_output=True, env=runtime.environment)
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         print(f"\n{name}, {who}, {mode}: {points} points, {time.monotonic() - begin:.1f} s"

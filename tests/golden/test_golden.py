@@ -8,6 +8,7 @@ A case is a folder with a config.json. What else may lie in it:
   facts.json    the host that the plan is for; without it, the facts.json of this folder
 
 CORACLE is the program. CORACLE_GOLDEN_UPDATE=1 (`make golden-update`) writes the files anew."""
+import json
 import os
 import pathlib
 import shutil
@@ -86,4 +87,32 @@ def test_nothing_is_read_but_the_bundle(tmp_path):
 
 
 def test_there_are_cases():
-    assert len(CASES) >= 40
+    assert len(CASES) >= 120
+
+
+# What `crun features` (1.28) and `runc features` (1.3.6) call mountOptions, and crun's idmap with ridmap.
+PEERS = """async atime bind copy-symlink defaults dest-nofollow dev diratime dirsync exec idmap iversion lazytime
+loud mand noatime nodev nodiratime noexec noiversion nolazytime nomand norelatime nostrictatime nosuid
+nosymfollow private rasync ratime rbind rdev rdiratime rdirsync relatime remount rexec ridmap rmand rnoatime
+rnodev rnodiratime rnoexec rnomand rnorelatime rnostrictatime rnosuid rnosymfollow ro rprivate rrelatime rro
+rrw rshared rslave rstrictatime rsuid rsymfollow rsync runbindable rw shared silent slave src-nofollow
+strictatime suid symfollow sync tmpcopyup unbindable""".split()
+# Of a file system and not of a mount, so that there is nothing recursive about them; crun fails too, or
+# does something else (rdirsync).
+IMPOSSIBLE = {"rasync", "rdirsync", "rmand", "rnomand", "rsync"}
+
+
+def options_of(case):
+    mounts = json.loads((case / "config.json").read_text()).get("mounts", [])
+    return {o for m in mounts for o in m.get("options", [])}
+
+
+def test_every_mount_option_is_in_a_plan():
+    known = set(json.loads(subprocess.run([CORACLE, "features"], capture_output=True,
+                                          check=True).stdout)["mountOptions"])
+    assert known >= set(PEERS) - IMPOSSIBLE
+    assert not known & IMPOSSIBLE
+    planned = set().union(*(options_of(c) for c in CASES if (c / "plan.txt").exists()))
+    refused = set().union(*(options_of(c) for c in CASES if c.name.endswith("-refused")))
+    assert planned >= known
+    assert refused >= IMPOSSIBLE and not planned & IMPOSSIBLE

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """bench.py [--runs N] OURS [PEER] — building images of 22,000 and 64,000 entries, beside another
-mkcomposefs (PEER), runs of both alternating; memory; and as root mounting, and listing a mount. Real
-dumps are taken from COMPOSEFS_ASSETS if that is set, else trees are made up. Prints a table."""
+mkcomposefs (PEER); memory; and as root mounting, and listing a mount. Real dumps are taken from
+COMPOSEFS_ASSETS if that is set, else trees are made up. Prints a table of medians. Runs of both
+alternate, and the ratio is the median of those of neighbours, so that a load that both suffer from
+does not count."""
 import argparse
 import os
 import pathlib
@@ -65,14 +67,12 @@ def compare(label, ours, peer, runs):
             if arguments:
                 results[name].append(timed(arguments))
 
-    def row(index):
-        values = [statistics.median(r[index] for r in results[n]) if results[n] else None for n in results]
-        return values
     for what, index, scale, unit in (("time", 0, 1000, "ms"), ("processor", 2, 1000, "ms"), ("memory", 1, 1 / 1024, "MiB")):
-        a, b = row(index)
-        line = f"{label:34} {what:9} {a * scale:8.1f} {unit}"
+        a, b = ([run[index] for run in results[name]] for name in ("ours", "peer"))
+        line = f"{label:34} {what:9} {statistics.median(a) * scale:8.1f} {unit}"
         if b:
-            line += f"   peer {b * scale:8.1f} {unit}   ratio {a / b:.2f}"
+            ratio = statistics.median(x / y for x, y in zip(a, b, strict=True))
+            line += f"   peer {statistics.median(b) * scale:8.1f} {unit}   ratio {ratio:.2f}"
         print(line, flush=True)
 
 
@@ -108,6 +108,7 @@ def main():
     options = parser.parse_args()
     ours = os.path.abspath(options.ours)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    print(f"load average {' '.join(f'{n:.1f}' for n in os.getloadavg())}, {os.cpu_count()} processors")
     with tempfile.TemporaryDirectory() as folder:
         scratch = pathlib.Path(folder)
         ours_mkcomposefs = scratch / "mkcomposefs"

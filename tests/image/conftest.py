@@ -1,6 +1,6 @@
 """Where the programs under test are. CORACLE_IMAGE is coracle-image (default: build/coracle-image),
-PEER_MKCOMPOSEFS another mkcomposefs to compare with (tests that need it are skipped without), and
-COMPOSEFS_ASSETS a folder with composefs's own test dumps (likewise)."""
+PEER_MKCOMPOSEFS and PEER_COMPOSEFS_INFO are another implementation's tools to compare with (default: those
+that are installed, if they are not ours; tests that need them are skipped without)."""
 import os
 import pathlib
 import shutil
@@ -52,20 +52,25 @@ def alias(image, tmp_path):
     return make
 
 
-@pytest.fixture(scope="session")
-def peer():
-    path = os.environ.get("PEER_MKCOMPOSEFS")
-    if not path:
-        pytest.skip("PEER_MKCOMPOSEFS is not set")
+def find_peer(variable, name, needs):
+    """Another implementation of a tool, whose --help must have a word: older ones behave differently."""
+    path = os.environ.get(variable) or shutil.which(name)
+    if not path or pathlib.Path(path).resolve().name == "coracle-image":
+        pytest.skip(f"{name} of composefs is not installed, and {variable} is not set")
+    done = subprocess.run([path, "--help"], capture_output=True, text=True, errors="replace")
+    if needs not in done.stdout + done.stderr:
+        pytest.skip(f"{path} is too old")
     return Tool(pathlib.Path(path).resolve())
 
 
 @pytest.fixture(scope="session")
-def assets():
-    path = os.environ.get("COMPOSEFS_ASSETS")
-    if not path:
-        pytest.skip("COMPOSEFS_ASSETS is not set")
-    return pathlib.Path(path)
+def peer():
+    return find_peer("PEER_MKCOMPOSEFS", "mkcomposefs", "--max-version")
+
+
+@pytest.fixture(scope="session")
+def peer_info():
+    return find_peer("PEER_COMPOSEFS_INFO", "composefs-info", "missing-objects")
 
 
 @pytest.fixture(scope="session")

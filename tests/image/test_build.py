@@ -1,5 +1,4 @@
 """Building: known digests, what must not matter, what must, and the object store."""
-import hashlib
 import json
 import os
 import random
@@ -8,6 +7,7 @@ import stat
 import subprocess
 import time
 
+import differential
 import pytest
 import randomtree
 
@@ -30,25 +30,6 @@ PINS = {
     ("simple", 1): "ad6db6427568a1e4fdc772cbab7b6063f5eb4b33cb62982a740ba9213e5962b5",
     ("simple", 2): "a8fcd41f8b313bede69f462f2af0a38d64b99a6333f5df884ea9ab4037fac722",
 }
-# sha256 of the image, by the name of composefs's test dump; the format is 0, or 1 where it has to be.
-VECTORS = {
-    "bigfile": "475838479da68b086445eca1f12dd30fc4513f3f88c66b40b58fd70f7495ea27",
-    "bigfile-xattr": "5bdb37d78dcf03b4ab1adc9a2d5212d3d95213b41628939f5fe3769f93d927cc",
-    "config": "f93737bda1b19d79c8fe2828615b9dd24e4ec5d97410a1ce6e3716b1a778f00f",
-    "config-with-hard-link": "d67e775ced030711b36d70d315ddf7150214312fd18b9345f98a5572035a2076",
-    "cs9-x86_64-minimal": "a168966c314b0b27c8e25270e6f20838a4736a888e5de97993d15d046c797ba3",
-    "cs9-x86_64-developer": "8c61b21852d6abfdd3a7a3da71a5ccb56fae2ad099bebe7d564fcaa842cb9532",
-    "honggfuzz-bigfile-with-acl": "49fcb98c1d331c3f4b414d99d17aac0a6a7e1f8fe7de0d33bbe53064fa55e88b",
-    "honggfuzz-chardev-nonzero-size": "3e7ca8195f29cfd0583ed761c8eead21892ef0ec61d1402aa7f7d84ef8316947",
-    "honggfuzz-long-symlink": "7939aa24a6499de3796792d8ad220138453803ab5f20c96a8c815bf212d44ff7",
-    "honggfuzz-longlink-unterminated": "83857db405498de347043d0e00b9f094c30670ed577e0ef8f6150cf99345abbb",
-    "longlink": "6747c908f88fc6c18626027f204159f3c2a6225b45e4de2f2d5ebf969bf5f24a",
-    "no-newline": "99f02c3c63d0c4c14be6f63e87250adafc0e173a12354f50d9ba7cd320deeca7",
-    "special": "d344782ff962ab7d1c5533755c19c5bf3c3485f55bfaf228fc89524c7e2ba61e",
-}
-SPECIAL_V1 = "2b1dfb9ffe6938cb3134c339059572e38cbd8cc515d54758fdff55cad5a37427"
-SPECIAL_VERITY = ["6fae72a66167ef8d5830fa15647263ef1b535681aa91fdf195fa3d6f5e3ae15e",
-                  "1d268f8bc7609b4f8f8467e98565f45300f9e192c0e6ef2d05820d3ea41d4515"]
 
 
 def write(path, text):
@@ -63,35 +44,6 @@ def test_pins(image, tmp_path, name, version):
     built = json.loads(image("build", "-d", "--json", "--format", version, dump, tmp_path / "image"))
     assert built["digest"] == PINS[name, version]
     assert built["format"] == version and built["size"] == os.path.getsize(tmp_path / "image")
-
-
-@pytest.mark.parametrize("name", sorted(VECTORS))
-def test_vectors(alias, assets, tmp_path, name):
-    path = assets / f"{name}.dump"
-    dump = path.read_bytes() if path.exists() else subprocess.run(
-        ["gzip", "-dc", assets / f"{name}.dump.gz"], check=True, capture_output=True).stdout
-    (tmp_path / "dump").write_bytes(dump)
-    version = 0 if name in ("no-newline", "special") else 1
-    limits = ["--max-version=0"] if version == 0 else []
-    sums = []
-    for more in (limits, ["--min-version=0", "--max-version=1"], ["--min-version=1", "--max-version=1"]):
-        alias("mkcomposefs")("--from-file", *more, tmp_path / "dump", tmp_path / "image")
-        sums.append(hashlib.sha256((tmp_path / "image").read_bytes()).hexdigest())
-    assert VECTORS[name] in sums
-    if name == "special":
-        assert sums[2] == SPECIAL_V1
-        for limit, want in zip(("0", "1"), SPECIAL_VERITY):
-            printed = alias("mkcomposefs")("--from-file", f"--min-version={limit}", f"--max-version={limit}",
-                                           "--print-digest-only", tmp_path / "dump")
-            assert printed.strip() == want
-
-
-def test_should_fail(alias, assets, tmp_path):
-    dumps = sorted(assets.glob("should-fail-*.dump"))
-    assert len(dumps) >= 13
-    for dump in dumps:
-        alias("mkcomposefs")("--from-file", dump, tmp_path / "image", error="line ")
-        assert not list(tmp_path.glob("image*"))
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -155,6 +107,13 @@ def test_same_as_peer(alias, peer, tmp_path):
     def listing(store):
         return {p.relative_to(store): (p.stat().st_mode, p.read_bytes()) for p in store.rglob("*") if p.is_file()}
     assert listing(tmp_path / "a") == listing(tmp_path / "b")
+
+
+def test_same_dumps_as_peer(image, peer):
+    """A sample of what differential.py does at length."""
+    done = subprocess.run([differential.__file__, "--seeds", "0:25", image.path, peer.path],
+                          capture_output=True, text=True)
+    assert done.returncode == 0 and "25 trees, 75 images identical" in done.stdout, done.stdout + done.stderr
 
 
 def test_hardlinks(image, tmp_path):

@@ -1,6 +1,5 @@
 """Other programs' names: the same arguments, outputs and exit codes."""
 import json
-import os
 import subprocess
 
 import pytest
@@ -68,18 +67,15 @@ def test_composefs_info(alias, image, tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_info_like_peer(alias, image, tmp_path, seed):
+def test_info_like_peer(alias, image, peer_info, tmp_path, seed):
     """Outputs of the peer's tool, except for its defect with some lengths of paths."""
-    peer = os.environ.get("PEER_COMPOSEFS_INFO")
-    if not peer:
-        pytest.skip("PEER_COMPOSEFS_INFO is not set")
     (tmp_path / "dump").write_bytes(randomtree.dump(seed, 60))
     image("build", "-d", tmp_path / "dump", tmp_path / "image")
 
     def without_defect(text):
         return [line for line in text.splitlines() if b"\\xff" not in line]
     for command in ("ls", "dump", "objects"):
-        theirs = subprocess.run([peer, command, tmp_path / "image"], capture_output=True, check=True).stdout
+        theirs = subprocess.run([peer_info.path, command, tmp_path / "image"], capture_output=True, check=True).stdout
         ours = subprocess.run([alias("composefs-info").path, command, tmp_path / "image"], capture_output=True,
                               check=True).stdout
         if command == "dump":

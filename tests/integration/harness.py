@@ -23,7 +23,9 @@ import pytest
 
 import worlds
 
-TIMEOUT = 20  # seconds after which a command counts as hanging
+# Seconds are worth less where everything is slow: in an emulated machine, under valgrind.
+TIME_SCALE = float(os.environ.get("CORACLE_TIME_SCALE", "1"))
+TIMEOUT = 20 * TIME_SCALE  # seconds after which a command counts as hanging
 ANY = object()  # an output that the test does not care about
 
 CAPABILITIES = (
@@ -45,7 +47,7 @@ def capability_names(mask):
 
 def poll_until(condition, what, seconds=10):
     """Waits until condition() is true and returns its value."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * TIME_SCALE
     while True:
         value = condition()
         if value:
@@ -428,7 +430,7 @@ class Terminal:
 
     def read_until(self, pattern, seconds=10):
         """Reads until the pattern is found in what came so far; returns the match."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * TIME_SCALE
         while not (found := re.search(pattern, self.text)):
             rest = deadline - time.monotonic()
             if rest <= 0 or not self.read_some(rest):
@@ -448,7 +450,7 @@ class Terminal:
         return bool(data)
 
     def read_to_end(self, seconds=10):
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * TIME_SCALE
         while self.read_some(max(0, deadline - time.monotonic())):
             pass
         return self.text
@@ -465,13 +467,13 @@ class ConsoleSocket:
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(self.path)
         self.listener.listen(4)
-        self.listener.settimeout(10)
+        self.listener.settimeout(10 * TIME_SCALE)
 
     def accept(self):
         """The terminal that was sent."""
         connection, _ = self.listener.accept()
         with connection:
-            connection.settimeout(10)
+            connection.settimeout(10 * TIME_SCALE)
             _, control, _, _ = connection.recvmsg(4096, socket.CMSG_SPACE(4 * 4))
         fds = array.array("i")
         for level, kind, data in control:

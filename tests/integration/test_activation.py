@@ -36,7 +36,8 @@ os.execv(sys.argv[2], sys.argv[2:])"""
         return subprocess.run(
             [sys.executable, "-c", "import json\n" + script,
              json.dumps([len(fds), pid, names, len(fds) if count is None else count]),
-             *runtime.command(*args)], capture_output=True, text=True, pass_fds=high, timeout=20)
+             *runtime.command(*args)], capture_output=True, text=True, pass_fds=high,
+            timeout=harness.TIMEOUT)
     finally:
         for fd in high:
             os.close(fd)
@@ -154,7 +155,7 @@ def test_pidfd_receiver(runtime, bundle, folder):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(1)
-        listener.settimeout(10)
+        listener.settimeout(10 * harness.TIME_SCALE)
         bundle.config["annotations"] = {"run.oci.pidfd_receiver": path}
         container = runtime.create(bundle.probe("sleep"))
         connection, _ = listener.accept()

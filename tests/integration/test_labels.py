@@ -71,3 +71,32 @@ def test_what_is_asked(runtime, bundle, folder, world, key, value, module):
 def test_features(runtime):
     linux = runtime("features", stdout=ANY).json()["linux"]
     assert linux["apparmor"]["enabled"] and linux["selinux"]["enabled"]
+
+
+@pytest.fixture
+def profile(folder, world):
+    """An AppArmor profile, loaded: everything but one file."""
+    world.need(world.host_root and enabled("apparmor") and shutil.which("apparmor_parser"),
+               "needs AppArmor in the kernel, and apparmor_parser")
+    name, file = f"coracle-test-{folder.name}", folder / "profile"
+    file.write_text(f"profile {name} flags=(attach_disconnected,mediate_deleted) {{\n"
+                    "  capability,\n  network,\n  signal,\n  ptrace,\n  mount,\n  file,\n"
+                    "  deny /data/secret r,\n}\n")
+    subprocess.run(["apparmor_parser", "--replace", "--skip-cache", file], check=True)
+    yield name
+    subprocess.run(["apparmor_parser", "--remove", file], check=True)
+
+
+@pytest.mark.parametrize("no_new_privs", [False, True])
+def test_enforced(runtime, bundle, profile, no_new_privs):
+    """On a kernel that enforces it, the program has the label and is kept from what it forbids; an exec
+    takes it over."""
+    (bundle.rootfs / "data/secret").write_text("secret")
+    bundle.process.update(apparmorProfile=profile, noNewPrivileges=no_new_privs)
+    runtime.run(bundle.args("/bin/cat", "/proc/self/attr/current"),
+                stdout=re.compile(rf"(\S+//&)?{profile} \(enforce\)\n"))
+    runtime.run(bundle.args("/bin/cat", "/data/secret"), code=1, stderr=ANY)
+    container = runtime.sleeping(bundle)
+    runtime("exec", container, "/bin/cat", "/data/secret", code=1, stderr=ANY)
+    runtime("exec", container, "/bin/cat", "/proc/self/attr/current",
+            stdout=re.compile(rf"(\S+//&)?{profile} \(enforce\)\n"))

@@ -22,7 +22,7 @@ def test_two_hundred(runtime, new_bundle, world):
 
     def command(*args, code=0):
         done = subprocess.run(runtime.command(*args), env=runtime.environment, capture_output=True,
-                              stdin=subprocess.DEVNULL, text=True, timeout=60)
+                              stdin=subprocess.DEVNULL, text=True, timeout=3 * harness.TIMEOUT)
         assert done.returncode == code and done.stderr == "", (args, done)
         return done.stdout
 
@@ -33,7 +33,7 @@ def test_two_hundred(runtime, new_bundle, world):
             done = subprocess.run(runtime.command("create", *keyring_options(world), "-b",
                                                   bundles[n % AT_A_TIME].path, id),
                                   env=runtime.environment, stdin=subprocess.DEVNULL, stdout=null,
-                                  stderr=null, timeout=60)
+                                  stderr=null, timeout=3 * harness.TIMEOUT)
         assert done.returncode == 0, id
         command("start", id)
         assert command("exec", id, "/probe", "print", id) == f"{id}\n"

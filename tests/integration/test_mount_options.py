@@ -235,3 +235,13 @@ def test_more_than_can_be_handed_over(runtime, bundle, world):
     for _ in range(1030):
         bundle.mount("/data", "bind", "/tmp", ["bind"])
     runtime.fails(bundle, r"10\d\d mounts, devices and namespaces .* 1024 are the most")
+
+
+def test_remount(runtime, bundle):
+    """The flags of a mount that an earlier entry made, after what was mounted below it meanwhile."""
+    bundle.mount("/data", "tmpfs", "tmpfs", ["nosuid", "noexec"])
+    bundle.mount("/data/below", "tmpfs", "tmpfs")
+    bundle.mount("/data", "tmpfs", "tmpfs", ["remount", "ro", "exec"])
+    r = runtime.report(bundle)
+    assert r.mount("/data").options >= {"ro", "nosuid"} and "noexec" not in r.mount("/data").options
+    assert "ro" not in r.mount("/data/below").options

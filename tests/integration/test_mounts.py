@@ -290,3 +290,23 @@ def test_readonly_keeps_other_flags(runtime, bundle):
     bundle.linux["readonlyPaths"].append("/data")
     found = runtime.report(bundle).mount("/data").options
     assert found == {"ro", "nosuid", "nodev", "noexec", "noatime"}
+
+
+def test_hundreds_of_masks(runtime, bundle):
+    """All directories show one file system, all files the null device."""
+    names = [f"{kind}{n}" for kind in ("directory", "file") for n in range(250)]
+    for name in names:
+        path = bundle.rootfs / "data" / name
+        if name.startswith("directory"):
+            path.mkdir()
+            (path / "secret").write_text("x")
+        else:
+            path.write_text("x")
+    bundle.linux["maskedPaths"] = [f"/data/{name}" for name in names]
+    r = runtime.report(bundle, "list", "/data/directory249", "look", "/data/file249")
+    lines = [line.split() for line in r["mountinfo"].splitlines() if "/data/" in line]
+    assert len(lines) == len(names)
+    assert len({device for _, _, device, _, target, *_ in lines if "/directory" in target}) == 1
+    assert r.list["/data/directory249"] == {}
+    seen = r.look["/data/file249"]
+    assert (seen["type"], seen["major"], seen["minor"]) == ("char", 1, 3)

@@ -2,6 +2,7 @@
 import contextlib
 import os
 import re
+import resource
 import signal
 import socket
 
@@ -72,7 +73,7 @@ def test_capabilities_before_the_first_mount(runtime, bundle, world, fault_progr
     """Everything that follows needs all capabilities in the user namespace: looked at from outside,
     while init is held before its first mount."""
     ours, theirs = socket.socketpair()
-    ours.settimeout(10)
+    ours.settimeout(10 * harness.TIME_SCALE)
     theirs.set_inheritable(True)
     runtime.program = str(fault_program)
     environment = {"CORACLE_FAULT": f"init:@{worlds.SYS['mount']}:stop:{theirs.fileno()}"}
@@ -117,7 +118,7 @@ def test_not_dumpable_inside(runtime, bundle, world, fault_program):
     """Before the exec nobody in the container may look into init (CVE-2016-9962)."""
     world.need_root("needs to look at /proc of another user")
     ours, theirs = socket.socketpair()
-    ours.settimeout(10)
+    ours.settimeout(10 * harness.TIME_SCALE)
     theirs.set_inheritable(True)
     runtime.program = str(fault_program)
     with prepared(bundle, world, True, "created"):
@@ -189,3 +190,35 @@ def test_helpers_behind_a_closed_directory(runtime, bundle, world, folder):
         runtime.run(bundle.probe("exit", 3), code=3, env={"PATH": path})
     finally:
         (folder / "closed").chmod(0o700)
+
+
+def may_raise_limits():
+    """Tried in a child, since a limit that was lowered may stay so."""
+    child = os.fork()
+    if child == 0:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (400, 400))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (400, 500))
+            os._exit(0)
+        except (OSError, ValueError):
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize("privileged", [False, True])
+def test_hard_limit_above_ours(runtime, bundle, world, privileged):
+    """It is raised before the user namespace is entered, where nobody has the power any more. Who does not
+    have it outside either is told so."""
+    able = may_raise_limits()
+    world.need(able == privileged, f"the power over hard limits is {'missing' if privileged else 'there'}")
+    bundle.namespace("user")
+    if world.root:
+        bundle.linux["uidMappings"] = bundle.linux["gidMappings"] = [
+            {"containerID": 0, "hostID": 0, "size": 1000}]
+    bundle.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 5000}]
+    lower = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (400, 400))}
+    if able:
+        assert runtime.report(bundle, **lower).rlimits["NOFILE"] == [100, 5000]
+    else:
+        runtime.run(bundle.probe("exit", 0), **lower,
+                    error=r"process.rlimits\[0\]: raise the hard limit to 5000: [Oo]peration not permitted")
