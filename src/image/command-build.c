@@ -10,6 +10,7 @@
 
 enum {
 	OPT_FORMAT = CLI_OWN,
+	OPT_LAYER,
 	OPT_HASH,
 	OPT_EPOCH,
 	OPT_XATTRS,
@@ -22,6 +23,8 @@ enum {
 
 static const struct option long_options[] = {
 	{"dump", no_argument, NULL, 'd'},
+	{"tar", no_argument, NULL, 't'},
+	{"layer", required_argument, NULL, OPT_LAYER},
 	{"objects", required_argument, NULL, 'o'},
 	{"threads", required_argument, NULL, 'j'},
 	{"format", required_argument, NULL, OPT_FORMAT},
@@ -36,10 +39,14 @@ static const struct option long_options[] = {
 	CLI_LONG_OPTIONS,
 };
 
+/* More than any engine makes. */
+#define LAYERS_MAX 512
+
 struct build {
 	struct cli *cli;
 	struct make_options make;
 	const char *objects;
+	const char *layers[LAYERS_MAX];
 	enum verity_want verity;
 	bool print_digest;
 };
@@ -52,6 +59,14 @@ static bool parse_option(struct build *b, int opt)
 	switch (opt) {
 	case 'd':
 		b->make.from_dump = true;
+		return true;
+	case 't':
+		b->make.from_tar = true;
+		return true;
+	case OPT_LAYER:
+		if (b->make.n_layers == LAYERS_MAX)
+			return false;
+		b->layers[b->make.n_layers++] = optarg;
 		return true;
 	case 'o':
 		b->objects = optarg;
@@ -150,12 +165,17 @@ int command_build(struct cli *c, int argc, char **argv)
 	int opt;
 
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, "do:j:qh", long_options, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "dto:j:qh", long_options, NULL)) != -1)
 		if (!parse_option(&b, opt))
 			return cli_usage(c, "bad option or value: '%s'", argv[optind - 1]);
 	if (argc - optind < 1 || argc - optind > 2)
 		return cli_usage(c, "expected SOURCE and at most one IMAGE");
 	b.make.source = argv[optind];
+	b.make.layers = b.layers;
+	if (b.make.n_layers && !b.make.from_tar)
+		return cli_usage(c, "--layer is for what goes on top of --tar");
+	if (b.make.from_tar && b.make.from_dump)
+		return cli_usage(c, "SOURCE is an archive or a dump, not both");
 	b.make.image = argc - optind == 2 ? argv[optind + 1] : NULL;
 	/* Without an image, the digest is all there is to say. */
 	if (!b.make.image)

@@ -9,13 +9,55 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "image/dump.h"
+#include "image/layers.h"
 #include "image/target.h"
+#include "image/unpack.h"
+
+/* The archive at @path as the next layer. */
+static int add_layer(struct layers *l, const char *path, struct err *e)
+{
+	_cleanup_close_ int opened = -EBADF;
+	struct unpack *u = NULL;
+	int fd = STDIN_FILENO, r;
+
+	if (!str_eq(path, "-")) {
+		opened = fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0);
+		if (fd < 0)
+			return err_sys(e, ERR_IO, fd, "open %s", path);
+	}
+	r = unpack_new(fd, &u);
+	if (r < 0)
+		return err_sys(e, ERR_IMAGE, r, "read %s", path);
+	r = layers_add(l, unpack_read, u, e);
+	unpack_free(u);
+	return r < 0 ? err_wrap(e, "%s", path) : 0;
+}
+
+static int read_layers(const struct make_options *o, struct image_tree *ret, struct err *e)
+{
+	struct layers *l = NULL;
+	int r = layers_new(&o->scan, &l);
+
+	if (r < 0)
+		return err_sys(e, ERR_IMAGE, r, "read %s", o->source);
+	r = add_layer(l, o->source, e);
+	for (size_t i = 0; i < o->n_layers && r == 0; i++)
+		r = add_layer(l, o->layers[i], e);
+	if (r == 0)
+		r = layers_finish(l, ret, e);
+	layers_free(l);
+	if (r == 0 && o->scan.store)
+		r = store_sync(o->scan.store, e);
+	return r;
+}
 
 static int read_source(const struct make_options *o, struct image_tree *ret, struct err *e)
 {
 	_cleanup_close_ int opened = -EBADF;
 	int fd = STDIN_FILENO;
 
+	if (o->from_tar)
+		return read_layers(o, ret, e);
 	if (!o->from_dump)
 		return scan_directory(o->source, &o->scan, ret, e);
 	if (!str_eq(o->source, "-")) {

@@ -10,7 +10,10 @@
 
 struct make_options {
 	const char *source;
-	bool from_dump;      /* the source is a dump; "-" is standard input */
+	bool from_dump;            /* the source is a dump; "-" is standard input */
+	bool from_tar;             /* the source is a layer, an archive; "-" is standard input */
+	const char *const *layers; /* more of them, the lowest first */
+	size_t n_layers;
 	unsigned dump_flags; /* enum dump_flags */
 	const char *image;   /* where to; "-" is standard output; NULL: only the digest */
 	unsigned min_version, max_version;

@@ -84,7 +84,7 @@ static int open_node(int root, const struct image_node *n, int flags, struct ima
 
 /* --- one entry ------------------------------------------------------------------------------- */
 
-static bool wants_xattr(const struct scan_options *o, const char *name)
+bool scan_wants_xattr(const struct scan_options *o, const char *name)
 {
 	switch (o->xattrs) {
 	case SCAN_XATTRS_ALL:
@@ -114,7 +114,7 @@ static int read_xattrs(struct scan *s, struct image_node *n, const char *file, s
 		ssize_t size;
 		void *value;
 
-		if (!wants_xattr(s->o, name))
+		if (!scan_wants_xattr(s->o, name))
 			continue;
 		size = lgetxattr(file, name, s->xattr_value, XATTR_SIZE_MAX);
 		if (size < 0 && errno == ENODATA)

@@ -33,3 +33,6 @@ struct scan_options {
  * file that changes meanwhile is an error. */
 int scan_directory(const char *path, const struct scan_options *o, struct image_tree *ret,
 		   struct err *e) _must_check_;
+
+/* Does the choice of attributes include this one? */
+bool scan_wants_xattr(const struct scan_options *o, const char *name);

@@ -33,6 +33,7 @@ struct store_batch {
 	struct store *store;
 	struct pending items[BATCH_SIZE];
 	unsigned n;
+	int writing; /* the file behind items[n], between begin and end; -EBADF: none */
 	uint8_t *buf;
 };
 
@@ -72,6 +73,7 @@ int store_batch_new(struct store *s, struct store_batch **ret)
 	if (!b)
 		return -ENOMEM;
 	b->store = s;
+	b->writing = -EBADF;
 	b->buf = malloc(COPY_SIZE);
 	if (!b->buf) {
 		free(b);
@@ -79,6 +81,15 @@ int store_batch_new(struct store *s, struct store_batch **ret)
 	}
 	*ret = b;
 	return 0;
+}
+
+static void drop_writing(struct store_batch *b)
+{
+	if (b->writing < 0)
+		return;
+	if (b->items[b->n].temp[0])
+		(void)unlinkat(b->store->fd, b->items[b->n].temp, 0);
+	b->writing = fd_close(b->writing);
 }
 
 static void drop_pending(struct store_batch *b)
@@ -95,6 +106,7 @@ void store_batch_free(struct store_batch *b)
 {
 	if (!b)
 		return;
+	drop_writing(b);
 	drop_pending(b);
 	free(b->buf);
 	free(b);
@@ -185,36 +197,60 @@ static int reopen_readonly(int fd)
 	return sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
 }
 
+/* The file that was written, whole, is the object @digest: it waits for its turn. */
+static int adopt(struct store_batch *b, const uint8_t *digest, struct err *e)
+{
+	struct pending *p = &b->items[b->n];
+	/* The umask does not count: whoever may use the store may read objects. */
+	int r = sys_fchmod(b->writing, 0644);
+
+	p->fd = r < 0 ? r : reopen_readonly(b->writing);
+	if (p->fd < 0) {
+		drop_writing(b);
+		return err_sys(e, ERR_IO, p->fd, "copy into the object store");
+	}
+	b->writing = fd_close(b->writing);
+	memcpy(p->digest, digest, verity_digest_size(b->store->hash));
+	b->n++;
+	return b->n == BATCH_SIZE ? store_batch_flush(b, e) : 0;
+}
+
+int store_batch_begin(struct store_batch *b, int *ret_fd, struct err *e)
+{
+	b->writing = open_temp(b->store, &b->items[b->n]);
+	if (b->writing < 0)
+		return err_sys(e, ERR_IO, b->writing, "make a file in the object store");
+	*ret_fd = b->writing;
+	return 0;
+}
+
+int store_batch_end(struct store_batch *b, const uint8_t *digest, uint64_t size, struct err *e)
+{
+	int r = has_object(b->store, digest, size);
+
+	if (r == 0)
+		return adopt(b, digest, e);
+	drop_writing(b);
+	return r < 0 ? err_sys(e, ERR_IO, r, "look for an object") : 0;
+}
+
 int store_batch_add(struct store_batch *b, struct verity *v, int fd, const uint8_t *digest,
 		    uint64_t size, struct err *e)
 {
-	size_t len = verity_digest_size(b->store->hash);
-	struct pending *p = &b->items[b->n];
-	_cleanup_close_ int temp = -EBADF;
 	uint8_t copied[IMAGE_DIGEST_MAX];
-	int r = has_object(b->store, digest, size);
+	int r = has_object(b->store, digest, size), temp;
 
 	if (r != 0)
 		return r < 0 ? err_sys(e, ERR_IO, r, "look for an object") : 0;
-	temp = open_temp(b->store, p);
-	if (temp < 0)
-		return err_sys(e, ERR_IO, temp, "make a file in the object store");
+	r = store_batch_begin(b, &temp, e);
+	if (r < 0)
+		return r;
 	r = copy_hashed(b, v, fd, temp, copied);
-	/* The umask does not count: whoever may use the store may read objects. */
-	if (r == 0)
-		r = sys_fchmod(temp, 0644);
-	p->fd = r < 0 ? r : reopen_readonly(temp);
-	if (p->fd < 0 || memcmp(copied, digest, len) != 0) {
-		if (p->temp[0])
-			(void)unlinkat(b->store->fd, p->temp, 0);
-		if (p->fd < 0)
-			return err_sys(e, ERR_IO, p->fd, "copy into the object store");
-		p->fd = fd_close(p->fd);
-		return err_set(e, ERR_IO, -EAGAIN, "the file changed while it was read");
-	}
-	memcpy(p->digest, digest, len);
-	b->n++;
-	return b->n == BATCH_SIZE ? store_batch_flush(b, e) : 0;
+	if (r == 0 && memcmp(copied, digest, verity_digest_size(b->store->hash)) == 0)
+		return adopt(b, digest, e);
+	drop_writing(b);
+	return r < 0 ? err_sys(e, ERR_IO, r, "copy into the object store")
+		     : err_set(e, ERR_IO, -EAGAIN, "the file changed while it was read");
 }
 
 /* --- names ----------------------------------------------------------------------------------- */

@@ -48,6 +48,12 @@ void store_batch_free(struct store_batch *b);
 int store_batch_add(struct store_batch *b, struct verity *v, int fd, const uint8_t *digest,
 		    uint64_t size, struct err *e) _must_check_;
 
+/* The same for a content that comes piece by piece: write all of it to *@ret_fd, which stays the
+ * batch's, then say what it was. Nothing else is done with the batch in between. */
+int store_batch_begin(struct store_batch *b, int *ret_fd, struct err *e) _must_check_;
+int store_batch_end(struct store_batch *b, const uint8_t *digest, uint64_t size, struct err *e)
+	_must_check_;
+
 /* Bring what is left to disk and give it its names. */
 int store_batch_flush(struct store_batch *b, struct err *e) _must_check_;
 

@@ -1,6 +1,7 @@
 """Where the programs under test are. CORACLE_IMAGE is coracle-image (default: build/coracle-image),
 PEER_MKCOMPOSEFS and PEER_COMPOSEFS_INFO are another implementation's tools to compare with (default: those
 that are installed, if they are not ours; tests that need them are skipped without)."""
+import ctypes
 import os
 import pathlib
 import shutil
@@ -10,6 +11,16 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OURS = pathlib.Path(os.environ.get("CORACLE_IMAGE", ROOT / "build/coracle-image")).resolve()
+
+
+CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
+
+
+def pytest_configure():
+    """What others mount meanwhile is none of our business: a mount namespace of our own, where that works."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS) == 0:
+        libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None)
 
 
 class Tool:
