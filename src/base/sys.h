@@ -765,6 +765,11 @@ static inline ssize_t sys_recvmsg(int fd, struct msghdr *m, int flags)
 	return SYS3(recvmsg, fd, m, flags);
 }
 
+static inline int sys_eventfd(unsigned initial)
+{
+	return (int)SYS2(eventfd2, initial, O_CLOEXEC | O_NONBLOCK);
+}
+
 struct sys_pollfd {
 	int fd;
 	short events, revents;

@@ -118,7 +118,7 @@ int cgroup_make(_unused_ struct arena *a, const struct plan_cgroup *plan,
 /* --- entering and finding ----------------------------------------------------------------------
  */
 
-static int enter_dir(int dirfd, const char *dir, pid_t pid, struct err *e)
+int cgroup_dir_enter(int dirfd, const char *dir, pid_t pid, struct err *e)
 {
 	char path[PATH_MAX], text[16];
 	int r;
@@ -140,9 +140,9 @@ int cgroup_enter(const struct cgroup *c, pid_t pid, bool unified_too, struct err
 	int r = 0;
 
 	if (unified_too && c->unified_fd >= 0)
-		r = enter_dir(c->unified_fd, c->ref.unified_dir, pid, e);
+		r = cgroup_dir_enter(c->unified_fd, c->ref.unified_dir, pid, e);
 	for (size_t i = 0; r == 0 && i < c->ref.n_v1; i++)
-		r = enter_dir(-EBADF, c->ref.v1_dirs[i], pid, e);
+		r = cgroup_dir_enter(-EBADF, c->ref.v1_dirs[i], pid, e);
 	return r;
 }
 

@@ -54,6 +54,16 @@ int cgroup_make(struct arena *a, const struct plan_cgroup *plan, const struct cg
 int cgroup_write_late(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
 	_must_check_;
 
+/* Find the hierarchies of @ref's directories, and those that plan->writes need besides: into
+ * plan->v1, and for new ones a directory into ref->v1_dirs. Touches nothing. Returns how many are
+ * new, or -errno. */
+int cgroup_match(struct arena *a, struct cgroup_ref *ref, const struct facts_cgroup *facts,
+		 struct plan_cgroup *plan, struct err *e) _must_check_;
+
+/* Make the last @n_new of ref->v1_dirs and move all of the container into them, frozen meanwhile.
+ * What it has used so far is counted where it was. */
+int cgroup_join(const struct cgroup_ref *ref, size_t n_new, struct err *e) _must_check_;
+
 /* Change the limits of a running container to plan->writes; plan->v1 names the hierarchies of
  * ref->v1_dirs. Those that depend on one another are tried again after the rest. Not undone: what
  * was written before an error stays. */
@@ -62,6 +72,11 @@ int cgroup_update(const struct cgroup_ref *ref, const struct plan_cgroup *plan, 
 
 /* Attach the device policy to the v2 cgroup. May run beside init's work, before it is let go. */
 int cgroup_attach_devices(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
+	_must_check_;
+
+/* Put the device policy of @plan in the place of the one that is attached, in one step: at no time
+ * is everything allowed, or nothing. */
+int cgroup_replace_devices(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
 	_must_check_;
 
 /* Put @pid into the v1 cgroups, and into the v2 one if @unified_too (where CLONE_INTO_CGROUP is

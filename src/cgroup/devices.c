@@ -10,6 +10,12 @@
 
 #define LOAD_TRIES 5
 
+/* How an update finds it again; as long as the kernel keeps names. */
+#define PROGRAM_NAME "coracle_devices"
+
+/* The kernel attaches at most so many to one cgroup (BPF_CGROUP_MAX_PROGS). */
+#define ATTACHED_MAX 64
+
 /* @log may be NULL; writing one makes the verifier several times slower. */
 static int load(const struct plan_cgroup *plan, char *log, size_t log_size)
 {
@@ -26,7 +32,7 @@ static int load(const struct plan_cgroup *plan, char *log, size_t log_size)
 	attr.log_buf = (uint64_t)(uintptr_t)log;
 	attr.log_size = (uint32_t)(log ? log_size : 0);
 	attr.log_level = log ? 1 : 0;
-	(void)str_copy(attr.prog_name, sizeof(attr.prog_name), "coracle_devices");
+	(void)str_copy(attr.prog_name, sizeof(attr.prog_name), PROGRAM_NAME);
 
 	/* The verifier gives up with EAGAIN when a signal is pending. */
 	for (int i = 0; r == -EAGAIN && i < LOAD_TRIES; i++)
@@ -82,30 +88,124 @@ static int load_failed(const struct plan_cgroup *plan, int r, struct err *e)
 	return err_where(e, "linux.resources.devices");
 }
 
-int cgroup_attach_devices(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
+/* Attach the program @fd: beside one of the caller's (systemd's DevicePolicy), not instead of it,
+ * but instead of @old if that is a descriptor. */
+static int attach(const struct cgroup *c, int fd, int old, struct err *e)
 {
-	_cleanup_close_ int fd = -EBADF;
 	union bpf_attr attr;
 	int r;
 
-	if (plan->n_device_program == 0 || c->unified_fd < 0)
-		return 0;
-	fd = load(plan, NULL, 0);
-	if (fd == -EPERM)
-		fd = load_unlimited(plan);
-	if (fd < 0)
-		return load_failed(plan, fd, e);
-	/* Beside a program of the caller's (systemd's DevicePolicy), not instead of it. */
 	memset(&attr, 0, sizeof(attr));
 	attr.target_fd = (uint32_t)c->unified_fd;
 	attr.attach_bpf_fd = (uint32_t)fd;
 	attr.attach_type = BPF_CGROUP_DEVICE;
 	attr.attach_flags = BPF_F_ALLOW_MULTI;
-	r = sys_bpf(BPF_PROG_ATTACH, &attr, sizeof(attr));
-	if (r < 0) {
-		err_sys(e, ERR_DEVICE_POLICY, r, "attach the device policy to \"%s\"",
-			c->ref.unified_dir);
-		return err_where(e, "linux.resources.devices");
+	if (old >= 0) {
+		attr.attach_flags |= BPF_F_REPLACE;
+		attr.replace_bpf_fd = (uint32_t)old;
 	}
-	return 0;
+	r = sys_bpf(BPF_PROG_ATTACH, &attr, sizeof(attr));
+	if (r >= 0)
+		return 0;
+	err_sys(e, ERR_DEVICE_POLICY, r, "attach the device policy to \"%s\"", c->ref.unified_dir);
+	return err_where(e, "linux.resources.devices");
+}
+
+static int load_policy(const struct plan_cgroup *plan, struct err *e)
+{
+	int fd = load(plan, NULL, 0);
+
+	if (fd == -EPERM)
+		fd = load_unlimited(plan);
+	return fd < 0 ? load_failed(plan, fd, e) : fd;
+}
+
+int cgroup_attach_devices(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
+{
+	_cleanup_close_ int fd = -EBADF;
+
+	if (plan->n_device_program == 0 || c->unified_fd < 0)
+		return 0;
+	fd = load_policy(plan, e);
+	return fd < 0 ? fd : attach(c, fd, -EBADF, e);
+}
+
+/* A descriptor of program @id if it is one of ours, -ENOENT if it is another's. */
+static int open_own(uint32_t id)
+{
+	_cleanup_close_ int fd = -EBADF;
+	struct bpf_prog_info info;
+	union bpf_attr attr;
+	int r;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_id = id;
+	fd = sys_bpf(BPF_PROG_GET_FD_BY_ID, &attr, sizeof(attr));
+	if (fd < 0)
+		return fd;
+	memset(&info, 0, sizeof(info));
+	memset(&attr, 0, sizeof(attr));
+	attr.info.bpf_fd = (uint32_t)fd;
+	attr.info.info_len = sizeof(info);
+	attr.info.info = (uint64_t)(uintptr_t)&info;
+	r = sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr));
+	if (r < 0)
+		return r;
+	return strncmp(info.name, PROGRAM_NAME, sizeof(info.name)) == 0 ? TAKE_FD(fd) : -ENOENT;
+}
+
+/* Our program on this very cgroup. Returns a descriptor or -errno, -ENOENT if there is none. */
+static int find_attached(const struct cgroup *c)
+{
+	uint32_t ids[ATTACHED_MAX];
+	union bpf_attr attr;
+	int r;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.query.target_fd = (uint32_t)c->unified_fd;
+	attr.query.attach_type = BPF_CGROUP_DEVICE;
+	attr.query.prog_ids = (uint64_t)(uintptr_t)ids;
+	attr.query.prog_cnt = ATTACHED_MAX;
+	r = sys_bpf(BPF_PROG_QUERY, &attr, sizeof(attr));
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < attr.query.prog_cnt; i++) {
+		int fd = open_own(ids[i]);
+
+		if (fd != -ENOENT)
+			return fd;
+	}
+	return -ENOENT;
+}
+
+static int detach(const struct cgroup *c, int fd, struct err *e)
+{
+	union bpf_attr attr;
+	int r;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.target_fd = (uint32_t)c->unified_fd;
+	attr.attach_bpf_fd = (uint32_t)fd;
+	attr.attach_type = BPF_CGROUP_DEVICE;
+	r = sys_bpf(BPF_PROG_DETACH, &attr, sizeof(attr));
+	return r < 0 ? err_sys(e, ERR_DEVICE_POLICY, r, "detach the device policy from \"%s\"",
+			       c->ref.unified_dir)
+		     : 0;
+}
+
+int cgroup_replace_devices(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
+{
+	_cleanup_close_ int old = -EBADF, fd = -EBADF;
+
+	if (c->unified_fd < 0)
+		return err_set(e, ERR_DEVICE_POLICY, -ENODEV,
+			       "the container has no cgroup of its own");
+	old = find_attached(c);
+	if (old < 0 && old != -ENOENT)
+		return err_sys(e, ERR_DEVICE_POLICY, old, "find the device policy of \"%s\"",
+			       c->ref.unified_dir);
+	if (plan->n_device_program == 0)
+		return old < 0 ? 0 : detach(c, old, e);
+	fd = load_policy(plan, e);
+	return fd < 0 ? fd : attach(c, fd, old, e);
 }

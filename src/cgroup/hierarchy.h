@@ -102,6 +102,9 @@ void cgroup_dir_remove_parent(const char *dir);
 /* Open @dir with O_PATH, for openat(2), statx(2) and as struct cgroup.unified_fd. */
 int cgroup_dir_open(const char *dir) _must_check_;
 
+/* Move @pid into @dir, open in @dirfd or to be found by its name (-EBADF). */
+int cgroup_dir_enter(int dirfd, const char *dir, pid_t pid, struct err *e) _must_check_;
+
 /* Refuse (-EINVAL) the root of a mount: all processes of the machine may be in there, and no
  * container's cgroup ever is one. Asked before killing. */
 int cgroup_dir_check_not_root(int fd) _must_check_;

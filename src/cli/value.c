@@ -109,3 +109,92 @@ int value_to_user(const char *s, struct value_user *ret)
 	*ret = user;
 	return 0;
 }
+
+int value_to_i64(const char *s, int64_t *ret)
+{
+	bool negative = s[0] == '-';
+	uint64_t v;
+	int r = str_to_u64(s + negative, &v);
+
+	if (r < 0)
+		return r;
+	if (v > (uint64_t)INT64_MAX)
+		return -ERANGE;
+	*ret = negative ? -(int64_t)v : (int64_t)v;
+	return 0;
+}
+
+int value_to_size(const char *s, int64_t *ret)
+{
+	static const char units[] = "kmgtp";
+	size_t digits = strspn(s, "0123456789");
+	char number[24];
+	uint64_t v;
+	int shift = 0, r;
+
+	if (str_eq(s, "-1")) {
+		*ret = -1;
+		return 0;
+	}
+	if (str_format(number, sizeof(number), "%.*s", (int)digits, s) >= sizeof(number))
+		return -ERANGE;
+	r = str_to_u64(number, &v);
+	if (r < 0)
+		return r;
+	s += digits;
+	for (size_t i = 0; *s && shift == 0 && units[i]; i++) {
+		if ((*s | 0x20) == units[i])
+			shift = 10 * (int)(i + 1);
+	}
+	s += shift > 0;
+	s += shift > 0 && (*s | 0x20) == 'i';
+	s += (*s | 0x20) == 'b';
+	if (*s)
+		return -EINVAL;
+	if (v > (uint64_t)INT64_MAX >> shift)
+		return -ERANGE;
+	*ret = (int64_t)(v << shift);
+	return 0;
+}
+
+int value_to_rlimit(const char *s, uint64_t *ret)
+{
+	if (!str_eq(s, "unlimited") && !str_eq(s, "infinity") && !str_eq(s, "-1"))
+		return str_to_u64(s, ret);
+	*ret = UINT64_MAX;
+	return 0;
+}
+
+int value_to_duration(const char *s, uint32_t *ret)
+{
+	static const struct {
+		const char *name;
+		uint64_t ms;
+	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+	uint64_t total = 0;
+
+	do {
+		size_t digits = strspn(s, "0123456789"), letters = strspn(s + digits, "hms");
+		char number[12];
+		uint64_t v, ms = 0;
+
+		if (str_format(number, sizeof(number), "%.*s", (int)digits, s) >= sizeof(number) ||
+		    str_to_u64(number, &v) < 0)
+			return -EINVAL;
+		for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+			if (strlen(units[i].name) == letters &&
+			    strncmp(s + digits, units[i].name, letters) == 0)
+				ms = units[i].ms;
+		}
+		s += digits + letters;
+		if (letters == 0 && *s == '\0' && total == 0)
+			ms = 1000;
+		if (ms == 0)
+			return -EINVAL;
+		total += v * ms;
+	} while (*s && total <= INT32_MAX);
+	if (total == 0 || total > INT32_MAX)
+		return -EINVAL;
+	*ret = (uint32_t)total;
+	return 0;
+}

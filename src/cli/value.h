@@ -24,3 +24,18 @@ struct value_user {
  * (CVE-2016-3697), and never a number with anything around it, or -1 (CVE-2026-30892).
  * Returns 0 or -EINVAL. */
 int value_to_user(const char *s, struct value_user *ret) _must_check_;
+
+/* A decimal number with an optional minus sign. Returns 0, -EINVAL or -ERANGE. */
+int value_to_i64(const char *s, int64_t *ret) _must_check_;
+
+/* Bytes: a number, with an optional unit k, m, g, t or p in any case, of 1024 each, an i or a B or
+ * both behind it (10M, 10MB, 10MiB; what runc's callers write); -1 for no limit. Returns 0, -EINVAL
+ * or -ERANGE. */
+int value_to_size(const char *s, int64_t *ret) _must_check_;
+
+/* A resource limit: a number, or "unlimited", "infinity" or -1. Returns 0 or -EINVAL. */
+int value_to_rlimit(const char *s, uint64_t *ret) _must_check_;
+
+/* A time as Go writes it, "5s", "1m30s", "250ms", or in seconds without a unit; in milliseconds, at
+ * least 1. Returns 0 or -EINVAL. */
+int value_to_duration(const char *s, uint32_t *ret) _must_check_;

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "cgroup/stats.h"
 #include "oci/spec.h"
 #include "plan/cgroup.h"
 
@@ -90,6 +91,19 @@ int container_delete(struct runtime *rt, const char *id, bool force, struct err 
 int container_pause(struct runtime *rt, const char *id, struct err *e);
 int container_resume(struct runtime *rt, const char *id, struct err *e);
 
+struct update_options {
+	const char *resources_file;      /* linux.resources as JSON; "-" is stdin, "" none */
+	struct spec_resources resources; /* added to those of the file */
+	struct spec_rlimit *rlimits;     /* of all processes that run */
+	size_t n_rlimits;
+	struct str_list device_rules; /* "allow c 10:229 rwm", behind those that there are */
+};
+
+/* Change the limits of a container that is created, running or paused. What is not said stays as it
+ * is. Nothing is undone when one of them is refused. */
+int container_update(struct runtime *rt, const char *id, const struct update_options *o,
+		     struct err *e);
+
 /* The pids in the container, from its cgroup, in the host's pid namespace. */
 int container_pids(struct runtime *rt, const char *id, pid_t **ret, size_t *ret_n, struct err *e);
 
@@ -109,6 +123,22 @@ int container_info(struct runtime *rt, const char *id, struct container_info *re
 /* All containers under the root, sorted by id. A damaged one is reported by rt->warn and skipped.
  */
 int container_list(struct runtime *rt, struct container_info **ret, size_t *ret_n, struct err *e);
+
+struct container_event {
+	const char *id;
+	bool is_oom; /* the kernel has killed for want of memory; else it is time for numbers */
+	struct cgroup_stats stats;
+	struct cgroup_oom oom; /* so far */
+	const pid_t *pids;     /* is_oom: what is left */
+	size_t n_pids;
+};
+
+/* Tell @tell the numbers of container @id every @interval_ms, and each time that the kernel has
+ * killed in it, until it ends or @tell returns less than 0. With @once: the numbers of now. What an
+ * event holds lives until @tell returns. */
+int container_events(struct runtime *rt, const char *id, bool once, unsigned interval_ms,
+		     int (*tell)(void *data, const struct container_event *ev, struct err *e),
+		     void *data, struct err *e);
 
 struct plan_options {
 	const char *bundle, *config;

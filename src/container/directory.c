@@ -18,6 +18,8 @@
 #define CONFIG_FILE "config.json"
 #define SOCKET_FILE "start.sock"
 #define FILTER_FILE "seccomp"
+/* Since an update: what holds then. */
+#define RESOURCES_FILE "resources.json"
 
 #define STATE_MAX  (1 << 20)
 #define CONFIG_MAX (64 << 20)
@@ -228,6 +230,7 @@ int directory_remove(struct directory *d, struct err *e)
 		r = sys_unlinkat(d->root_fd, d->id, AT_REMOVEDIR);
 	}
 	if (r == -ENOTEMPTY) {
+		(void)sys_unlinkat(d->fd, RESOURCES_FILE, 0);
 		remove_temporaries(d->fd);
 		notify_remove(d->fd);
 		r = sys_unlinkat(d->root_fd, d->id, AT_REMOVEDIR);
@@ -310,6 +313,24 @@ int directory_read_config(struct arena *a, const struct directory *d, char **ret
 	int r = io_read_file_at(a, d->fd, CONFIG_FILE, CONFIG_MAX, ret, ret_len);
 
 	return r < 0 ? err_sys(e, ERR_STATE_DIR, r, "read the saved configuration") : 0;
+}
+
+int directory_write_resources(const struct directory *d, const char *text, size_t len,
+			      struct err *e)
+{
+	int r = io_write_atomic_at(d->fd, RESOURCES_FILE, text, len, 0600);
+
+	return r < 0 ? err_sys(e, ERR_STATE_DIR, r, "save the resources") : 0;
+}
+
+int directory_read_resources(struct arena *a, const struct directory *d, char **ret,
+			     size_t *ret_len, struct err *e)
+{
+	int r = io_read_file_at(a, d->fd, RESOURCES_FILE, CONFIG_MAX, ret, ret_len);
+
+	if (r == -ENOENT)
+		return 1;
+	return r < 0 ? err_sys(e, ERR_STATE_DIR, r, "read the saved resources") : 0;
 }
 
 /* A socket's address holds 108 bytes, a state directory's path may be longer. */

@@ -11,17 +11,6 @@ static bool has_process(const struct live *l)
 	return l->pidfd >= 0;
 }
 
-/* Open the container's cgroup; without one there is nothing to act on. */
-static int open_cgroup(const struct live *l, struct cgroup *c, struct err *e)
-{
-	if (l->state.cgroup.unified_dir[0] == '\0' && l->state.cgroup.n_v1 == 0) {
-		(void)err_set(e, ERR_CGROUP, -EOPNOTSUPP,
-			      "container \"%s\" has no cgroup of its own", l->state.id);
-		return err_hint(e, "the caller may not make cgroups: see delegation");
-	}
-	return cgroup_open(&l->state.cgroup, c, e);
-}
-
 int container_kill(struct runtime *rt, const char *id, int signal, bool all, struct err *e)
 {
 	_cleanup_live_ struct live l = LIVE_INIT;
@@ -31,7 +20,7 @@ int container_kill(struct runtime *rt, const char *id, int signal, bool all, str
 	if (r < 0)
 		return r;
 	if (all) {
-		r = open_cgroup(&l, &c, e);
+		r = live_open_cgroup(&l, &c, e);
 		if (r == -ENOENT)
 			return live_not_running(&l, e);
 		if (r == 0)
@@ -60,7 +49,7 @@ static int set_frozen(struct runtime *rt, const char *id, bool freeze, struct er
 	if (freeze == (l.status == CONTAINER_PAUSED))
 		return err_set(e, ERR_CONTAINER_STATE, -EINVAL, "container \"%s\" is %s", id,
 			       freeze ? "already paused" : "not paused");
-	r = open_cgroup(&l, &c, e);
+	r = live_open_cgroup(&l, &c, e);
 	if (r == 0)
 		r = cgroup_freeze(&c, freeze, e);
 	cgroup_close(&c);
@@ -87,7 +76,7 @@ int container_pids(struct runtime *rt, const char *id, pid_t **ret, size_t *ret_
 		return r;
 	if (!has_process(&l))
 		return live_not_running(&l, e);
-	r = open_cgroup(&l, &c, e);
+	r = live_open_cgroup(&l, &c, e);
 	if (r == 0)
 		r = cgroup_pids(rt->arena, &c, ret, ret_n, e);
 	cgroup_close(&c);

@@ -163,3 +163,14 @@ int live_not_running(const struct live *l, struct err *e)
 	return err_set(e, ERR_CONTAINER_STATE, -ESRCH, "container \"%s\": container not running",
 		       l->state.id);
 }
+
+int live_open_cgroup(const struct live *l, struct cgroup *ret, struct err *e)
+{
+	if (l->state.cgroup.unified_dir[0] == '\0' && l->state.cgroup.n_v1 == 0) {
+		(void)err_set(e, ERR_CGROUP, -EOPNOTSUPP,
+			      "container \"%s\" has no cgroup of its own", l->state.id);
+		return err_hint(e, "the caller may not make cgroups: see delegation in "
+				   "docs/resources.md");
+	}
+	return cgroup_open(&l->state.cgroup, ret, e);
+}

@@ -35,3 +35,6 @@ int live_await_end(const struct live *l, int timeout_ms) _must_check_;
 
 /* "container not running", with the id in front: the words that engines look for. */
 int live_not_running(const struct live *l, struct err *e);
+
+/* Open the container's cgroup; without one there is nothing to act on. The caller closes it. */
+int live_open_cgroup(const struct live *l, struct cgroup *ret, struct err *e) _must_check_;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -11,6 +12,7 @@
 enum {
 	OPT_FORMAT = CLI_OWN,
 	OPT_LAYER,
+	OPT_OCI,
 	OPT_HASH,
 	OPT_EPOCH,
 	OPT_XATTRS,
@@ -25,6 +27,7 @@ static const struct option long_options[] = {
 	{"dump", no_argument, NULL, 'd'},
 	{"tar", no_argument, NULL, 't'},
 	{"layer", required_argument, NULL, OPT_LAYER},
+	{"oci", no_argument, NULL, OPT_OCI},
 	{"objects", required_argument, NULL, 'o'},
 	{"threads", required_argument, NULL, 'j'},
 	{"format", required_argument, NULL, OPT_FORMAT},
@@ -49,7 +52,29 @@ struct build {
 	const char *layers[LAYERS_MAX];
 	enum verity_want verity;
 	bool print_digest;
+	bool has_xattrs; /* they were chosen */
 };
+
+/* False if it was said before to be something else. */
+static bool set_from(struct build *b, enum make_from from)
+{
+	if (b->make.from != MAKE_FROM_DIRECTORY && b->make.from != from)
+		return false;
+	b->make.from = from;
+	return true;
+}
+
+/* DIR or DIR:REFERENCE; a directory of that very name comes first. */
+static void split_reference(struct make_options *o, char *source)
+{
+	char *colon = strrchr(source, ':');
+	struct stat st;
+
+	if (!colon || (stat(source, &st) == 0 && S_ISDIR(st.st_mode)))
+		return;
+	*colon = '\0';
+	o->reference = colon + 1;
+}
 
 static bool parse_option(struct build *b, int opt)
 {
@@ -58,11 +83,11 @@ static bool parse_option(struct build *b, int opt)
 
 	switch (opt) {
 	case 'd':
-		b->make.from_dump = true;
-		return true;
+		return set_from(b, MAKE_FROM_DUMP);
 	case 't':
-		b->make.from_tar = true;
-		return true;
+		return set_from(b, MAKE_FROM_TAR);
+	case OPT_OCI:
+		return set_from(b, MAKE_FROM_IMAGE);
 	case OPT_LAYER:
 		if (b->make.n_layers == LAYERS_MAX)
 			return false;
@@ -84,6 +109,7 @@ static bool parse_option(struct build *b, int opt)
 		scan->epoch = true;
 		return true;
 	case OPT_XATTRS:
+		b->has_xattrs = true;
 		return cli_parse_xattrs(optarg, &scan->xattrs);
 	case OPT_NO_DEVICES:
 		scan->skip_devices = true;
@@ -172,16 +198,19 @@ int command_build(struct cli *c, int argc, char **argv)
 		return cli_usage(c, "expected SOURCE and at most one IMAGE");
 	b.make.source = argv[optind];
 	b.make.layers = b.layers;
-	if (b.make.n_layers && !b.make.from_tar)
+	if (b.make.n_layers && b.make.from != MAKE_FROM_TAR)
 		return cli_usage(c, "--layer is for what goes on top of --tar");
-	if (b.make.from_tar && b.make.from_dump)
-		return cli_usage(c, "SOURCE is an archive or a dump, not both");
+	if (b.make.from == MAKE_FROM_IMAGE) {
+		split_reference(&b.make, argv[optind]);
+		if (!b.has_xattrs)
+			b.make.scan.xattrs = SCAN_XATTRS_OCI;
+	}
 	b.make.image = argc - optind == 2 ? argv[optind + 1] : NULL;
 	/* Without an image, the digest is all there is to say. */
 	if (!b.make.image)
 		b.print_digest = true;
 	b.make.want_digest = b.print_digest || c->json;
-	if (b.make.from_dump && b.objects)
+	if (b.make.from == MAKE_FROM_DUMP && b.objects)
 		return cli_usage(c, "a dump has no files to copy to --objects");
 	if (b.make.seal && (!b.make.image || str_eq(b.make.image, "-")))
 		return cli_usage(c, "--seal needs an IMAGE that is a file");

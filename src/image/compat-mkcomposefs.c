@@ -104,7 +104,7 @@ static bool parse_option(struct compat *m, int opt)
 		m->print = true;
 		return true;
 	case OPT_FROM_FILE:
-		m->make.from_dump = true;
+		m->make.from = MAKE_FROM_DUMP;
 		return true;
 	case OPT_MIN_VERSION:
 		return parse_version(m, &m->make.min_version);

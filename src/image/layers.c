@@ -462,10 +462,41 @@ static int add_node(struct layers *l, const struct name *n, struct image_node *p
 	return 0;
 }
 
-int layers_finish(struct layers *l, struct image_tree *ret, struct err *e)
+/* The directory @text of the root, or NULL. */
+static struct name *top_directory(struct layers *l, const char *text)
+{
+	struct name *n = names_find(&l->names, l->names.root, text, strlen(text));
+
+	return n && is_directory(n) ? n : NULL;
+}
+
+/* No layer says what the root is, and builders disagree: it is taken to be as /usr is. What was in
+ * /run when the image was built says nothing about it. */
+static int make_canonical(struct layers *l, struct err *e)
+{
+	struct name *usr = top_directory(l, "usr"), *run = top_directory(l, "run");
+	struct inode *in;
+
+	if (run)
+		remove_all(l, run);
+	if (!usr)
+		return 0;
+	in = new_inode(l, 0);
+	if (!in)
+		return no_memory(e);
+	in->node = usr->inode->node;
+	l->names.root->inode = in;
+	if (run) {
+		run->inode->node.mtime = in->node.mtime;
+		run->inode->node.mtime_nsec = in->node.mtime_nsec;
+	}
+	return 0;
+}
+
+int layers_finish(struct layers *l, bool canonical, struct image_tree *ret, struct err *e)
 {
 	struct name *n = l->names.root;
-	int r = 0;
+	int r = canonical ? make_canonical(l, e) : 0;
 
 	while (n && r == 0) {
 		r = add_node(l, n, n == l->names.root ? NULL : n->parent->node, &n->node, e);

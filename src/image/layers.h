@@ -24,5 +24,8 @@ void layers_free(struct layers *l);
  *   - Paths are taken as they are written: none leads through a symbolic link. */
 int layers_add(struct layers *l, tar_read_fn read, void *ctx, struct err *e) _must_check_;
 
-/* The tree, sorted, with the first name of each file in it as the real one. @l has nothing left. */
-int layers_finish(struct layers *l, struct image_tree *ret, struct err *e) _must_check_;
+/* The tree, sorted, with the first name of each file in it as the real one. @l has nothing left.
+ * With
+ * @canonical it is what digests of images are about (docs/image-format.md, "Images"). */
+int layers_finish(struct layers *l, bool canonical, struct image_tree *ret, struct err *e)
+	_must_check_;

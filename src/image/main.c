@@ -19,6 +19,7 @@ static const struct image_command image_commands[] = {
 	 "  -d, --dump            SOURCE is a dump file, - for standard input\n"
 	 "  -t, --tar             SOURCE is a layer, a tar archive, - for standard input\n"
 	 "      --layer FILE      apply this layer on top; may be repeated\n"
+	 "      --oci             SOURCE is an OCI image layout: DIR or DIR:REFERENCE\n"
 	 "  -o, --objects DIR     copy files into the object store DIR\n"
 	 "      --format N        0, 1 (default) or 2\n"
 	 "      --hash NAME       sha256 (default) or sha512\n"

@@ -10,27 +10,105 @@
 #include "base/sys.h"
 #include "image/dump.h"
 #include "image/layers.h"
+#include "image/layout.h"
 #include "image/target.h"
 #include "image/unpack.h"
 
+/* The source @o names, or another file; "-" is standard input. *@ret_opened is to be closed. */
+static int open_input(const char *path, int *ret_opened, struct err *e)
+{
+	*ret_opened = -EBADF;
+	if (str_eq(path, "-"))
+		return STDIN_FILENO;
+	*ret_opened = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0);
+	return *ret_opened < 0 ? err_sys(e, ERR_IO, *ret_opened, "open %s", path) : *ret_opened;
+}
+
+static ssize_t read_fd(void *ctx, void *buf, size_t len, struct err *e)
+{
+	ssize_t n;
+
+	do {
+		n = sys_read(*(const int *)ctx, buf, len);
+	} while (n == -EINTR);
+	return n < 0 ? err_sys(e, ERR_IO, (int)n, "read the archive") : n;
+}
+
 /* The archive at @path as the next layer. */
-static int add_layer(struct layers *l, const char *path, struct err *e)
+static int add_file(struct layers *l, const char *path, struct err *e)
 {
 	_cleanup_close_ int opened = -EBADF;
+	int fd = open_input(path, &opened, e), r;
 	struct unpack *u = NULL;
-	int fd = STDIN_FILENO, r;
 
-	if (!str_eq(path, "-")) {
-		opened = fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0);
-		if (fd < 0)
-			return err_sys(e, ERR_IO, fd, "open %s", path);
-	}
-	r = unpack_new(fd, &u);
+	if (fd < 0)
+		return fd;
+	r = unpack_new(read_fd, &fd, &u);
 	if (r < 0)
 		return err_sys(e, ERR_IMAGE, r, "read %s", path);
 	r = layers_add(l, unpack_read, u, e);
 	unpack_free(u);
 	return r < 0 ? err_wrap(e, "%s", path) : 0;
+}
+
+/* An archive that must have a digest. */
+struct proven {
+	struct unpack *unpack;
+	struct hasher *hasher;
+	bool done;
+};
+
+static ssize_t read_proven(void *ctx, void *buf, size_t len, struct err *e)
+{
+	struct proven *p = ctx;
+	ssize_t n = p->done ? 0 : unpack_read(p->unpack, buf, len, e);
+	int r;
+
+	if (n > 0)
+		hasher_update(p->hasher, buf, (size_t)n);
+	if (n != 0 || p->done)
+		return n;
+	r = hasher_finish(p->hasher, "the uncompressed layer", e);
+	p->done = r == 0;
+	return r;
+}
+
+static int add_blob(struct layers *l, const struct layout *layout, const struct layout_layer *layer,
+		    struct err *e)
+{
+	struct proven p = {0};
+	struct blob *b = NULL;
+	int r = blob_open(layout->fd, &layer->blob, &b, e);
+
+	if (r < 0)
+		return r;
+	r = unpack_new(blob_read, b, &p.unpack);
+	if (r == 0)
+		r = hasher_new(layer->diff_id, &p.hasher);
+	if (r < 0)
+		(void)err_sys(e, ERR_IMAGE, r, "read a layer");
+	else
+		r = layers_add(l, read_proven, &p, e);
+	unpack_free(p.unpack);
+	hasher_free(p.hasher);
+	blob_close(b);
+	return r;
+}
+
+static int add_image(struct layers *l, const struct make_options *o, struct err *e)
+{
+	struct layout layout;
+	int r = layout_open(o->source, o->reference, &layout, e);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < layout.n_layers && r == 0; i++) {
+		r = add_blob(l, &layout, &layout.layers[i], e);
+		if (r < 0)
+			(void)err_wrap(e, "%s: layer %zu", o->source, i + 1);
+	}
+	layout_close(&layout);
+	return r;
 }
 
 static int read_layers(const struct make_options *o, struct image_tree *ret, struct err *e)
@@ -40,32 +118,37 @@ static int read_layers(const struct make_options *o, struct image_tree *ret, str
 
 	if (r < 0)
 		return err_sys(e, ERR_IMAGE, r, "read %s", o->source);
-	r = add_layer(l, o->source, e);
+	r = o->from == MAKE_FROM_IMAGE ? add_image(l, o, e) : add_file(l, o->source, e);
 	for (size_t i = 0; i < o->n_layers && r == 0; i++)
-		r = add_layer(l, o->layers[i], e);
+		r = add_file(l, o->layers[i], e);
 	if (r == 0)
-		r = layers_finish(l, ret, e);
+		r = layers_finish(l, o->from == MAKE_FROM_IMAGE, ret, e);
 	layers_free(l);
 	if (r == 0 && o->scan.store)
 		r = store_sync(o->scan.store, e);
 	return r;
 }
 
-static int read_source(const struct make_options *o, struct image_tree *ret, struct err *e)
+static int read_dump(const struct make_options *o, struct image_tree *ret, struct err *e)
 {
 	_cleanup_close_ int opened = -EBADF;
-	int fd = STDIN_FILENO;
+	int fd = open_input(o->source, &opened, e);
 
-	if (o->from_tar)
+	return fd < 0 ? fd : dump_read_fd(fd, o->dump_flags, ret, e);
+}
+
+static int read_source(const struct make_options *o, struct image_tree *ret, struct err *e)
+{
+	switch (o->from) {
+	case MAKE_FROM_DUMP:
+		return read_dump(o, ret, e);
+	case MAKE_FROM_TAR:
+	case MAKE_FROM_IMAGE:
 		return read_layers(o, ret, e);
-	if (!o->from_dump)
-		return scan_directory(o->source, &o->scan, ret, e);
-	if (!str_eq(o->source, "-")) {
-		opened = fd = sys_openat(AT_FDCWD, o->source, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0);
-		if (fd < 0)
-			return err_sys(e, ERR_IO, fd, "open %s", o->source);
+	case MAKE_FROM_DIRECTORY:
+		break;
 	}
-	return dump_read_fd(fd, o->dump_flags, ret, e);
+	return scan_directory(o->source, &o->scan, ret, e);
 }
 
 /* Write the image of @t to @fd (-EBADF: nowhere). */

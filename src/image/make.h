@@ -8,10 +8,17 @@
 #include "image/erofs.h"
 #include "image/scan.h"
 
+enum make_from {
+	MAKE_FROM_DIRECTORY,
+	MAKE_FROM_DUMP,  /* "-" is standard input */
+	MAKE_FROM_TAR,   /* a layer; "-" is standard input */
+	MAKE_FROM_IMAGE, /* of a container, in an OCI image layout */
+};
+
 struct make_options {
 	const char *source;
-	bool from_dump;            /* the source is a dump; "-" is standard input */
-	bool from_tar;             /* the source is a layer, an archive; "-" is standard input */
+	enum make_from from;
+	const char *reference;     /* which image of the layout; NULL: the only one */
 	const char *const *layers; /* more of them, the lowest first */
 	size_t n_layers;
 	unsigned dump_flags; /* enum dump_flags */

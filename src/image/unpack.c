@@ -10,8 +10,6 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "base/sys.h"
-
 #define INPUT_SIZE ((size_t)128 * 1024)
 
 enum format {
@@ -22,7 +20,8 @@ enum format {
 };
 
 struct unpack {
-	int fd;
+	tar_read_fn read;
+	void *ctx;
 	enum format format;
 	uint8_t *input;
 	size_t at, len; /* of the input that is not used yet */
@@ -33,13 +32,14 @@ struct unpack {
 	ZSTD_DCtx *zstd;
 };
 
-int unpack_new(int fd, struct unpack **ret)
+int unpack_new(tar_read_fn read, void *ctx, struct unpack **ret)
 {
 	struct unpack *u = calloc(1, sizeof(*u));
 
 	if (!u)
 		return -ENOMEM;
-	u->fd = fd;
+	u->read = read;
+	u->ctx = ctx;
 	u->input = malloc(INPUT_SIZE);
 	if (!u->input) {
 		free(u);
@@ -68,12 +68,10 @@ static int fill(struct unpack *u, size_t want, struct err *e)
 	memmove(u->input, u->input + u->at, u->len);
 	u->at = 0;
 	while (u->len < want && !u->at_end) {
-		ssize_t n = sys_read(u->fd, u->input + u->len, INPUT_SIZE - u->len);
+		ssize_t n = u->read(u->ctx, u->input + u->len, INPUT_SIZE - u->len, e);
 
-		if (n == -EINTR)
-			continue;
 		if (n < 0)
-			return err_sys(e, ERR_IO, (int)n, "read the archive");
+			return (int)n;
 		u->at_end = n == 0;
 		u->len += (size_t)n;
 	}

@@ -1,4 +1,4 @@
-/* A file's bytes, decompressed if they are compressed: by gzip or zstd, as many members or frames
+/* A stream's bytes, decompressed if they are compressed: by gzip or zstd, as many members or frames
  * as there are. Which it is, its first bytes say. */
 #pragma once
 
@@ -6,11 +6,12 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "image/tar.h"
 
 struct unpack;
 
-/* Read from @fd, borrowed, where it stands. -ENOMEM or 0. */
-int unpack_new(int fd, struct unpack **ret) _must_check_;
+/* Read what @read gives, to its end. -ENOMEM or 0. */
+int unpack_new(tar_read_fn read, void *ctx, struct unpack **ret) _must_check_;
 void unpack_free(struct unpack *u);
 
 /* Up to @len bytes: how many, 0 at the end, or -errno. A tar_read_fn; @ctx is the struct unpack.

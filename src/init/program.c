@@ -77,7 +77,13 @@ static int close_others(const struct init *i, const struct plan_descriptors *o)
 
 int step_DESCRIPTORS(struct init *i, const struct plan_descriptors *o, struct err *e)
 {
-	int r = sys_close_range(3 + o->keep, ~0U, CLOSE_RANGE_CLOEXEC);
+	int r;
+
+	/* Whoever may trace an exec is shown nothing that it does not need: only START hands the
+	 * plan's memfd on. */
+	if (o->listener == PLAN_NO_SLOT)
+		i->plan_fd = fd_close(i->plan_fd);
+	r = sys_close_range(3 + o->keep, ~0U, CLOSE_RANGE_CLOEXEC);
 
 	if (r == -EINVAL || r == -ENOSYS)
 		r = close_others(i, o);

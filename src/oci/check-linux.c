@@ -313,7 +313,7 @@ static bool page_size_valid(const char *s)
 	return n > 0 && s[0] != '0' && s[n] && strchr("KMG", s[n]) && str_eq(s + n + 1, "B");
 }
 
-static int check_resources(const struct spec_resources *res, struct err *e)
+int spec_resources_check(const struct spec_resources *res, struct err *e)
 {
 	char excerpt[JSON_EXCERPT_MAX];
 
@@ -434,7 +434,7 @@ int check_linux(const struct spec *spec, struct err *e)
 	for (size_t i = 0; r == 0 && i < l->n_devices; i++)
 		r = check_device(&l->devices[i], i, e);
 	if (r == 0)
-		r = check_resources(&l->resources, e);
+		r = spec_resources_check(&l->resources, e);
 	if (r == 0)
 		r = check_net_devices(l, e);
 	if (r == 0)

@@ -529,3 +529,18 @@ int spec_process_parse(struct arena *a, char *text, size_t len, struct spec_proc
 	ret->present = true;
 	return 0;
 }
+
+int spec_resources_parse(struct arena *a, char *text, size_t len, struct spec_resources *ret,
+			 struct err *e)
+{
+	static const struct path linux_path = {.key = "linux"};
+	static const struct path path = {.up = &linux_path, .key = "resources"};
+	int r;
+
+	*ret = (struct spec_resources){0};
+	r = parse_document(a, text, len, &table_resources, (char *)ret, &path, e);
+	if (r < 0)
+		return r;
+	ret->present = true;
+	return 0;
+}

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/mem.h"
 
 struct str_list {
@@ -333,11 +334,29 @@ int spec_parse(struct arena *a, char *text, size_t len, struct spec *ret, struct
 int spec_process_parse(struct arena *a, char *text, size_t len, struct spec_process *ret,
 		       struct err *e);
 
+/* Parse a document that is linux.resources alone (update --resources). As spec_parse(). */
+int spec_resources_parse(struct arena *a, char *text, size_t len, struct spec_resources *ret,
+			 struct err *e);
+
+/* Add @more to *@base: what it says replaces what was there, elements of lists by the device, page
+ * size or interface that they are about, device rules as a whole. Strings are shared, lists come
+ * from @a. Returns 0 or -ENOMEM. */
+int spec_resources_merge(struct arena *a, struct spec_resources *base,
+			 const struct spec_resources *more, struct err *e) _must_check_;
+
+/* Forget the numbers of an update with which engines say nothing: zero memory, shares, quota, … */
+void spec_resources_drop_zeros(struct spec_resources *r);
+
+/* *@r as the JSON that spec_resources_parse() reads. */
+void spec_resources_write(struct json_writer *w, const struct spec_resources *r);
+
 /* Prove the rules between fields that need no I/O: required values, known enumerators, absolute
  * paths, mappings without a user namespace, duplicate namespaces, overlapping id mappings,
  * hostname without a uts namespace, … Everything after this may rely on them.
  * Returns 0 or -EINVAL with *@e filled in. */
 int spec_check(const struct spec *spec, struct err *e);
+/* As spec_check() for resources alone. */
+int spec_resources_check(const struct spec_resources *res, struct err *e);
 /* As spec_check() for one process; paths begin with "process". */
 int spec_process_check(const struct spec_process *p, struct err *e);
 

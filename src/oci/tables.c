@@ -304,7 +304,11 @@ static const struct field resources_rows[] = {
 	OBJECT_HAS("network", struct spec_resources, network, network),
 	OBJECT_MAP("rdma", struct spec_resources, rdma, struct spec_rdma, rdma),
 };
-TABLE(resources, struct spec_resources);
+const struct table table_resources = {
+	.fields = resources_rows,
+	.n_fields = ARRAY_SIZE(resources_rows),
+	.size = sizeof(struct spec_resources),
+};
 
 /* --- linux ----------------------------------------------------------------------------------- */
 
@@ -394,7 +398,7 @@ static const struct field linux__rows[] = {
 	OBJECTS_IN("gidMappings", struct spec_linux, gid_mappings, struct spec_id_mappings,
 		   id_mapping),
 	MAP("sysctl", struct spec_linux, sysctl),
-	OBJECT_PRESENT("resources", struct spec_linux, resources, resources),
+	OBJECT_PRESENT("resources", struct spec_linux, resources, table_resources),
 	STRING("cgroupsPath", struct spec_linux, cgroups_path),
 	OBJECTS("namespaces", struct spec_linux, namespaces, struct spec_namespace, namespace),
 	OBJECTS("devices", struct spec_linux, devices, struct spec_device, device),

@@ -40,5 +40,6 @@ struct table {
 	uint16_t key_offset; /* of the const char * that takes a map's key */
 };
 
-extern const struct table table_spec;    /* struct spec */
-extern const struct table table_process; /* struct spec_process */
+extern const struct table table_spec;      /* struct spec */
+extern const struct table table_process;   /* struct spec_process */
+extern const struct table table_resources; /* struct spec_resources */

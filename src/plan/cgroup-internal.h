@@ -32,6 +32,3 @@ int limits_invalid(const struct limits *l, const char *key, const char *text);
 
 /* blockIO. */
 int limits_block_io(struct limits *l);
-
-/* The v1 hierarchy with @controller, or NULL. */
-const struct cgroup_hierarchy *cgroup_find_v1(const struct facts_cgroup *f, const char *controller);

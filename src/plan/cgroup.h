@@ -94,6 +94,9 @@ int plan_cgroup_build(struct arena *a, const struct spec *spec, const struct fac
 		      enum cgroup_manager manager, const char *id, struct plan_cgroup *ret,
 		      struct err *e);
 
+/* The v1 hierarchy with @controller, or NULL. */
+const struct cgroup_hierarchy *cgroup_find_v1(const struct facts_cgroup *f, const char *controller);
+
 /* Does the comma-separated list of a v1 hierarchy hold @controller? */
 bool cgroup_hierarchy_has(const struct cgroup_hierarchy *h, const char *controller);
 

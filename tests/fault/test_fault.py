@@ -23,7 +23,7 @@ LIMIT = 3000  # a walk that is longer than this does not end
 KILLED = (-signal.SIGKILL, -signal.SIGILL)
 # What init calls when it has been let go: from there on it dies as the container's own process
 # does, and nobody waits for its words.
-RELEASED = {worlds.SYS[name] for name in ("close", "accept4", "read", "execveat")}
+RELEASED = {worlds.SYS[name] for name in ("close", "accept4", "read", "execve")}
 
 
 class Walk:

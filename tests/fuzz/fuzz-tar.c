@@ -98,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		r = layers_add(l, give, &s, &e);
 	}
-	if (r == 0 && layers_finish(l, &tree, &e) == 0) {
+	if (r == 0 && layers_finish(l, data[0] & 0x40, &tree, &e) == 0) {
 		check_tree(&tree);
 		image_tree_done(&tree);
 	}

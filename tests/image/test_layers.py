@@ -175,7 +175,7 @@ def test_refused(image, tmp_path, second, words):
 
 def test_usage(image, tmp_path):
     image("build", "--layer", "x", "y", error="--layer is for what goes on top of --tar")
-    image("build", "--tar", "--dump", "y", error="not both")
+    image("build", "--tar", "--dump", "y", error="bad option or value: '--dump'")
     image("build", "--tar", tmp_path / "none", error="no such file or directory")
 
 

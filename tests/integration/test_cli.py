@@ -12,14 +12,6 @@ from harness import ANY
 
 # What is not implemented must be refused, naming the key: where in the configuration, the value.
 UNSUPPORTED = {
-    "linux.resources.memory.limit": 1 << 28, "linux.resources.memory.swap": 1 << 29,
-    "linux.resources.memory.reservation": 1 << 27,
-    "linux.resources.cpu.shares": 512, "linux.resources.cpu.quota": 50000,
-    "linux.resources.cpu.cpus": "0", "linux.resources.cpu.mems": "0",
-    "linux.resources.blockIO.weight": 100,
-    "linux.resources.hugepageLimits": [{"pageSize": "2MB", "limit": 1 << 21}],
-    "linux.resources.network.classID": 1,
-    "linux.resources.rdma": {"mlx5_1": {"hcaHandles": 3}},
     "linux.intelRdt": {"closID": "x"},
 }
 

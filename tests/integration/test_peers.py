@@ -81,7 +81,7 @@ def held_exec(runtime, fault_program, container, *options, args=("/probe", "exit
     process = subprocess.Popen(
         command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, stderr=errors.fd,
         env={**runtime.environment, "CORACLE_FAULT":
-             f"init:@{worlds.SYS['execveat']}:stop:{theirs.fileno()}"})
+             f"init:@{worlds.SYS['execve']}:stop:{theirs.fileno()}"})
     theirs.close()
     try:
         assert ours.recv(100).startswith(b"init ")

@@ -84,10 +84,10 @@ def syscall(*arguments):
 SYS = {
     "x86_64": {"seccomp": 317, "memfd_create": 319, "clone3": 435, "close_range": 436,
                "mount_setattr": 442, "mount": 165, "read": 0, "close": 3, "accept4": 288,
-               "execveat": 322},
+               "execve": 59, "execveat": 322},
     "aarch64": {"seccomp": 277, "memfd_create": 279, "clone3": 435, "close_range": 436,
                 "mount_setattr": 442, "mount": 40, "read": 63, "close": 57, "accept4": 242,
-                "execveat": 281},
+                "execve": 221, "execveat": 281},
 }[os.uname().machine]
 LSM_SET_SELF_ATTR = 460
 FIRST_UNKNOWN = 440  # process_madvise came with 5.10; what has a higher number came later
