@@ -305,6 +305,17 @@ def test_errors_document_is_current():
     subprocess.run([ROOT / "scripts/gen-errors", "--check"], check=True)
 
 
+def test_failures_are_what_the_program_says():
+    """docs/failures.md against the table that the integration tests prove."""
+    table = json.loads((ROOT / "tests/integration/wrong_inputs.json").read_text())
+    known = {(re.sub(r"\"(ID|NEW)\"", "\"web\"", row["msg"]), row.get("hint", ""), row["code"])
+             for row in table.values()}
+    shown = re.findall(r"^    coracle: (.*)\n(?:      hint: (.*)\n)?\nCode: `(.*?)`",
+                       (ROOT / "docs/failures.md").read_text(), re.M)
+    assert len(shown) == 10
+    assert set(shown) <= known
+
+
 def test_usage_errors():
     """One line on standard error, one object in the log, exit status 1, wherever the mistake is."""
     for arguments, message in (

@@ -51,6 +51,7 @@
 	X(IMAGE, "image", "an image or a dump is malformed, or cannot be expressed")               \
 	X(DIGEST, "digest", "content does not have the digest that it must have")                  \
 	X(HOOK, "hook", "a hook failed, could not be executed, or took too long")                  \
+	X(EXIT_UNKNOWN, "exit-unknown", "how a container ended is not known any more")             \
 	X(COMPANION, "companion", "a program that the command needs is not installed")
 
 enum err_id {

@@ -29,7 +29,9 @@ const struct option *args_find(const struct option_table *table, const char *nam
 		if (strncmp(o->name, name, len) == 0 && o->name[len] == '\0')
 			return o;
 	}
-	if (len == strlen(option_help.name) && strncmp(name, option_help.name, len) == 0)
+	/* crun's users may ask for --usage. */
+	if ((len == strlen(option_help.name) && strncmp(name, option_help.name, len) == 0) ||
+	    (len == strlen("usage") && strncmp(name, "usage", len) == 0))
 		return &option_help;
 	return NULL;
 }
@@ -39,7 +41,8 @@ static const struct option *find_letter(const struct option_table *table, char l
 	for (size_t i = 0; i < table->n; i++)
 		if (table->rows[i].letter == letter)
 			return &table->rows[i];
-	return letter == option_help.letter ? &option_help : NULL;
+	/* glibc's argp, and so crun, calls it -?. */
+	return letter == option_help.letter || letter == '?' ? &option_help : NULL;
 }
 
 /* The number of single-character edits between two words of at most NAME_MAX_LENGTH. */

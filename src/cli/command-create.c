@@ -10,6 +10,11 @@ static const struct option options[] = {
 	OPTION_NO_PIVOT(struct create_options),
 	OPTION_NO_NEW_KEYRING(struct create_options),
 	OPTION_PRESERVE_FDS(struct create_options),
+	{.name = "keep-status",
+	 .type = OPTION_FLAG,
+	 .offset = offsetof(struct create_options, keep_status),
+	 .argument = "",
+	 .help = "let the kernel keep how the container ends, for state and wait"},
 	OPTION_NO_SUBREAPER,
 };
 

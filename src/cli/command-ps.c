@@ -34,6 +34,16 @@ static int print_table(struct arena *a, const pid_t *pids, size_t n, struct err 
 	return command_print(out, t.len, e);
 }
 
+/* As people who know runc call it: ps ID -e -x. */
+static int print_as_ps(struct invocation *inv, struct err *e)
+{
+	const struct str_list words = {inv->args.items + 1, inv->args.n - 1};
+	const char *out;
+	int r = container_ps(&inv->rt, inv->args.items[0], &words, &out, e);
+
+	return r < 0 ? r : command_print(out, strlen(out), e);
+}
+
 static int run(struct invocation *inv, struct err *e)
 {
 	const struct ps_options *o = inv->options;
@@ -42,6 +52,8 @@ static int run(struct invocation *inv, struct err *e)
 	size_t n;
 	int r;
 
+	if (str_eq(o->format, "table") && inv->args.n > 1)
+		return print_as_ps(inv, e);
 	r = container_pids(&inv->rt, inv->args.items[0], &pids, &n, e);
 	if (r < 0)
 		return r;
@@ -61,7 +73,7 @@ const struct command command_ps = {
 	.summary = "list the processes in a container",
 	.positionals = {POSITIONAL_ID,
 			{.name = "ARGUMENT",
-			 .help = "for ps(1); accepted, but not used",
+			 .help = "of ps(1), which prints the table then",
 			 .optional = true,
 			 .repeated = true}},
 	.options = OPTION_TABLE(options, struct ps_options),

@@ -11,12 +11,31 @@
 #define PASSWD_MAX ((size_t)1 << 22)
 
 const struct command *const commands[] = {
-	&command_create,     &command_start,   &command_run,           &command_exec,
-	&command_state,      &command_list,    &command_update,        &command_events,
-	&command_ps,         &command_kill,    &command_delete,        &command_pause,
-	&command_resume,     &command_plan,    &command_spec,          &command_image,
-	&command_features,   &command_version, &command_help,          &command_completion,
-	&command_checkpoint, &command_restore, &command_internal_args, NULL,
+	&command_create,
+	&command_start,
+	&command_run,
+	&command_exec,
+	&command_state,
+	&command_list,
+	&command_update,
+	&command_events,
+	&command_ps,
+	&command_kill,
+	&command_wait,
+	&command_delete,
+	&command_pause,
+	&command_resume,
+	&command_plan,
+	&command_spec,
+	&command_image,
+	&command_features,
+	&command_version,
+	&command_help,
+	&command_completion,
+	&command_checkpoint,
+	&command_restore,
+	&command_internal_args,
+	NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -62,6 +81,22 @@ int command_check_args(const struct command *c, const struct str_list *args, str
 		return err_hint(e, "`coracle %s --help` shows what it takes", c->name);
 	}
 	return 0;
+}
+
+int command_for_each(struct invocation *inv, const char *pattern,
+		     int (*act)(struct invocation *inv, const char *id, struct err *e),
+		     struct err *e)
+{
+	struct str_list ids = {0};
+	struct err other;
+	int r = container_match(&inv->rt, pattern, &ids, e);
+
+	for (size_t i = 0; i < ids.n; i++) {
+		int one = act(inv, ids.items[i], r < 0 ? &other : e);
+
+		r = r < 0 ? r : one;
+	}
+	return r;
 }
 
 int command_print(const char *text, size_t len, struct err *e)
@@ -123,6 +158,8 @@ void command_write_info(struct json_writer *w, struct arena *a, const struct con
 	json_kv_string(w, "id", info->id);
 	json_kv_string(w, "status", container_status_name(info->status));
 	json_kv_i64(w, "pid", info->pid);
+	if (info->has_exit_status)
+		json_kv_u64(w, "exitStatus", info->exit_status);
 	json_kv_string(w, "bundle", info->bundle);
 	json_kv_string(w, "rootfs", info->rootfs);
 	json_kv_string(w, "created", info->created);

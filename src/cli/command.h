@@ -65,7 +65,7 @@ extern const struct command command_checkpoint, command_completion, command_crea
 	command_events, command_exec, command_features, command_help, command_image,
 	command_internal_args, command_kill, command_list, command_pause, command_plan, command_ps,
 	command_restore, command_resume, command_run, command_spec, command_start, command_state,
-	command_update, command_version;
+	command_update, command_version, command_wait;
 
 /* What several commands share. */
 
@@ -140,6 +140,19 @@ extern const struct command command_checkpoint, command_completion, command_crea
 		.name = "no-subreaper", .hidden = true, .type = OPTION_NOTHING, .argument = "",    \
 		.help = "accepted for compatibility"                                               \
 	}
+
+#define OPTION_REGEX(structure)                                                                    \
+	{                                                                                          \
+		.name = "regex", .letter = 'r', .type = OPTION_FLAG,                               \
+		.offset = offsetof(structure, regex), .argument = "",                              \
+		.help = "ID is a regular expression: all containers that match"                    \
+	}
+
+/* Call @act with each id that the regular expression @pattern matches, even if it failed for
+ * another. Returns 0, or the first failure. */
+int command_for_each(struct invocation *inv, const char *pattern,
+		     int (*act)(struct invocation *inv, const char *id, struct err *e),
+		     struct err *e) _must_check_;
 
 /* Write all of @text to standard output. Returns 0 or -errno. */
 int command_print(const char *text, size_t len, struct err *e) _must_check_;

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "base/time.h"
+#include "cli/log-service.h"
 
 #define MESSAGE_SIZE (sizeof(((struct err *)0)->where) + sizeof(((struct err *)0)->text) + 128)
 
@@ -29,8 +30,7 @@ int log_open(const char *target, bool json, enum log_level level, struct err *e)
 	state.level = level;
 	state.json = json;
 	if (str_starts(target, "journald:") || str_starts(target, "syslog:"))
-		return err_set(e, ERR_UNSUPPORTED, -EOPNOTSUPP,
-			       "option --log: %s: only files are supported", target);
+		return log_service_open(target, e);
 	if (str_starts(target, "file:"))
 		path += strlen("file:");
 	if (*path == '\0')
@@ -47,9 +47,7 @@ bool log_is_json(void)
 	return state.json;
 }
 
-/* Append @s with control characters escaped: a message is one line whatever a path contains, and
- * cannot command a terminal. */
-static size_t append_clean(char *buf, size_t size, size_t len, const char *s)
+size_t log_append_clean(char *buf, size_t size, size_t len, const char *s)
 {
 	static const char hex[] = "0123456789abcdef";
 
@@ -94,12 +92,12 @@ static void write_text(int fd, const struct err *e, const char *prefix)
 
 	err_message(e, message, sizeof(message));
 	/* What the message may fill leaves room for the hint. */
-	n = append_clean(line, 2 * MESSAGE_SIZE, 0, prefix);
-	n = append_clean(line, 2 * MESSAGE_SIZE, n, message);
+	n = log_append_clean(line, 2 * MESSAGE_SIZE, 0, prefix);
+	n = log_append_clean(line, 2 * MESSAGE_SIZE, n, message);
 	line[n++] = '\n';
 	if (e->hint[0] != '\0' && is_terminal(fd)) {
-		n = append_clean(line, sizeof(line) - 1, n, "  hint: ");
-		n = append_clean(line, sizeof(line) - 1, n, e->hint);
+		n = log_append_clean(line, sizeof(line) - 1, n, "  hint: ");
+		n = log_append_clean(line, sizeof(line) - 1, n, e->hint);
 		line[n++] = '\n';
 	}
 	write_line(fd, line, n);
@@ -148,6 +146,8 @@ static void log_line(const struct err *e, const char *level)
 		(void)str_format(prefix, sizeof(prefix), "%s %s: ", time, level);
 		write_text(state.fd, e, prefix);
 	}
+
+	log_service_send(e, level);
 
 	/* conmon reads standard error even when there is a log. */
 	if (state.json && state.fd == 0) {

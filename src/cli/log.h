@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 
@@ -14,7 +15,8 @@ enum log_level {
 
 /* Set how to print, before anything is. @target is --log: "" for standard error alone, PATH or
  * file:PATH for a file that is appended to (mode 0644, opened here, so that every error gets
- * there). Returns 0, or -errno with *@e filled in; then standard error is used. */
+ * there), journald:[NAME] or syslog:[NAME] for a service that must be there. Returns 0, or -errno
+ * with *@e filled in; then standard error is used. */
 int log_open(const char *target, bool json, enum log_level level, struct err *e) _must_check_;
 
 /* Whether messages are JSON. */
@@ -27,3 +29,7 @@ void log_error(const struct err *e);
 /* The same at level "warning", only if the level asks for it: Podman reads the log as a single JSON
  * object. */
 void log_warning(const struct err *e);
+
+/* Append @s at @len of @buf, which holds @size bytes, with control characters escaped: a message is
+ * one line whatever a path contains, and cannot command a terminal. Returns the new length. */
+size_t log_append_clean(char *buf, size_t size, size_t len, const char *s);

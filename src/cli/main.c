@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/global.h"
 #include "cli/help.h"
+#include "cli/hints.h"
 #include "cli/log.h"
 #include "commit.h"
 #include "config.h"
@@ -161,6 +162,7 @@ int main(int argc, char **argv)
 	if (r == 0)
 		r = run(&inv, argv + (argc > 0), &e);
 	if (r < 0) {
+		hints_complete(&e);
 		log_error(&e);
 		inv.status = failure_status(&inv, &e);
 	}

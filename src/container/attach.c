@@ -59,10 +59,13 @@ int attach_check_terminal(bool terminal, const char *console_socket, bool attach
 	if (terminal && console_socket[0] == '\0' && !attached) {
 		(void)err_set(e, ERR_CONSOLE, -EINVAL,
 			      "a terminal needs --console-socket when nobody stays attached");
+		(void)err_hint(e, "engines listen on that socket; without one use `run`, or set "
+				  "process.terminal to false");
 		return err_where(e, "process.terminal");
 	}
 	if (!terminal && console_socket[0] != '\0') {
 		(void)err_set(e, ERR_CONSOLE, -EINVAL, "--console-socket without a terminal");
+		(void)err_hint(e, "set process.terminal to true, or leave the option out");
 		return err_where(e, "process.terminal");
 	}
 	return 0;
@@ -74,10 +77,12 @@ int attach_check_fds(unsigned preserve, struct err *e)
 		int r = sys_fcntl((int)(3 + n), F_GETFD, 0);
 
 		/* Those of our own are closed on exec; what the caller left to us is not. */
-		if (r < 0 || (r & FD_CLOEXEC))
-			return err_set(e, ERR_IO, -EBADF,
-				       "descriptor %u of %u to be preserved is not open: %u", n + 1,
-				       preserve, 3 + n);
+		if (r >= 0 && !(r & FD_CLOEXEC))
+			continue;
+		(void)err_set(e, ERR_IO, -EBADF,
+			      "descriptor %u of %u to be preserved is not open: %u", n + 1,
+			      preserve, 3 + n);
+		return err_hint(e, "--preserve-fds and LISTEN_FDS count from descriptor 3 on");
 	}
 	return 0;
 }

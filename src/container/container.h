@@ -26,7 +26,8 @@ struct runtime {
 	void (*warn)(const struct err *w);
 };
 
-/* $XDG_RUNTIME_DIR/coracle for ordinary users (/tmp/coracle-UID without it), else /run/coracle. */
+/* $XDG_RUNTIME_DIR/coracle for ordinary users (/tmp/coracle-UID without it) and for what they run
+ * as root of a user namespace, unless $USER is root, as runc has it; else /run/coracle. */
 const char *container_root_default(struct arena *a);
 
 enum container_status {
@@ -48,6 +49,7 @@ struct create_options {
 	const char *pidfd_socket;   /* "" for none */
 	bool no_pivot, no_new_keyring;
 	bool detach, keep; /* run only */
+	bool keep_status;  /* create only; a detached run does so anyway */
 	unsigned preserve_fds;
 };
 
@@ -74,7 +76,7 @@ struct exec_options {
 	bool has_tty, tty;
 	bool has_no_new_privs, no_new_privs;
 	const char *apparmor, *process_label; /* "" keeps the container's */
-	const char *cgroup;                   /* sub-cgroup; "" for none */
+	struct str_list cgroups; /* --cgroup: below the container's (container/exec-cgroup.h) */
 	bool detach, ignore_paused;
 	const char *pid_file, *console_socket, *pidfd_socket;
 	unsigned preserve_fds;
@@ -83,6 +85,9 @@ struct exec_options {
 /* As container_run(). */
 int container_exec(struct runtime *rt, const char *id, const struct exec_options *o,
 		   int *ret_status, struct err *e);
+
+/* Wait until the container has ended. *@ret_status is its exit status, as of container_run(). */
+int container_wait(struct runtime *rt, const char *id, int *ret_status, struct err *e);
 
 int container_kill(struct runtime *rt, const char *id, int signal, bool all, struct err *e);
 
@@ -107,6 +112,11 @@ int container_update(struct runtime *rt, const char *id, const struct update_opt
 /* The pids in the container, from its cgroup, in the host's pid namespace. */
 int container_pids(struct runtime *rt, const char *id, pid_t **ret, size_t *ret_n, struct err *e);
 
+/* What ps(1) with the arguments @words prints about these processes, its header first. The text is
+ * owned by rt->arena. */
+int container_ps(struct runtime *rt, const char *id, const struct str_list *words, const char **ret,
+		 struct err *e);
+
 /* What `state` and `list` show. */
 struct container_info {
 	const char *id, *bundle, *rootfs, *created; /* created: RFC 3339, UTC */
@@ -114,6 +124,8 @@ struct container_info {
 	enum container_status status;
 	pid_t pid; /* 0 unless created, running or paused */
 	uint32_t owner;
+	bool has_exit_status; /* stopped, and somebody knows how */
+	uint32_t exit_status;
 	struct str_map annotations;
 };
 
@@ -123,6 +135,9 @@ int container_info(struct runtime *rt, const char *id, struct container_info *re
 /* All containers under the root, sorted by id. A damaged one is reported by rt->warn and skipped.
  */
 int container_list(struct runtime *rt, struct container_info **ret, size_t *ret_n, struct err *e);
+
+/* The ids under the root in which @pattern, an extended regular expression, is found; sorted. */
+int container_match(struct runtime *rt, const char *pattern, struct str_list *ret, struct err *e);
 
 struct container_event {
 	const char *id;

@@ -11,6 +11,7 @@
 #include "container/attach.h"
 #include "container/container.h"
 #include "container/directory.h"
+#include "container/exit.h"
 #include "container/filter.h"
 #include "container/hooks.h"
 #include "container/load.h"
@@ -370,6 +371,18 @@ static void creation_init(struct creation *c, struct runtime *rt, const struct c
 	};
 }
 
+/* Where the kernel can, let it keep how the process will end: nobody of ours waits for it. */
+static void keep_status(struct creation *c)
+{
+	struct err problem;
+	int r = exit_pin(&c->directory, c->launch.pidfd);
+
+	if (r == 0 || !c->rt->warn)
+		return;
+	(void)err_sys(&problem, ERR_EXIT_UNKNOWN, r, "the exit status will not be kept");
+	c->rt->warn(&problem);
+}
+
 int container_create(struct runtime *rt, const char *id, const struct create_options *o,
 		     struct err *e)
 {
@@ -378,20 +391,25 @@ int container_create(struct runtime *rt, const char *id, const struct create_opt
 
 	creation_init(&c, rt, o);
 	r = make(&c, id, PURPOSE_CREATE, e);
-	if (r < 0)
+	if (r < 0) {
 		undo(&c);
-	else
-		release(&c);
-	return r;
+		return r;
+	}
+	if (o->keep_status)
+		keep_status(&c);
+	release(&c);
+	return 0;
 }
 
 /* The process ended: remove what it left. */
-static int clean_up(struct creation *c, struct err *e)
+static int clean_up(struct creation *c, int status, struct err *e)
 {
 	int r;
 
-	if (c->o->keep)
+	if (c->o->keep) {
+		exit_record(c->rt->arena, &c->directory, status);
 		return 0;
+	}
 	r = shared_detach(&c->state.root, c->loaded.rootfs, e);
 	if (r == 0)
 		r = cgroup_remove(&c->cgroup.ref, REMOVE_TIMEOUT_MS, e);
@@ -416,6 +434,8 @@ int container_run(struct runtime *rt, const char *id, const struct create_option
 		undo(&c);
 		return r;
 	}
+	if (o->detach)
+		keep_status(&c);
 	c.launch.notify_fd = TAKE_FD(c.notify_fd);
 	if (o->detach && c.launch.notify_fd >= 0) {
 		(void)sys_flock(c.directory.fd, 8 /* LOCK_UN */);
@@ -425,7 +445,7 @@ int container_run(struct runtime *rt, const char *id, const struct create_option
 		/* Others may use the container while we stand by. */
 		(void)sys_flock(c.directory.fd, 8 /* LOCK_UN */);
 		status = supervise(&c.launch, e);
-		r = status < 0 ? status : clean_up(&c, e);
+		r = status < 0 ? status : clean_up(&c, status, e);
 	}
 	release(&c);
 	if (r == 0)

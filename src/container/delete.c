@@ -70,6 +70,14 @@ int delete_live(struct runtime *rt, struct live *l, struct err *e)
 	return directory_remove(&l->directory, e);
 }
 
+static int refuse_running(const struct live *l, struct err *e)
+{
+	(void)err_set(e, ERR_CONTAINER_STATE, -EBUSY,
+		      "cannot delete container \"%s\" that is not stopped: %s", l->state.id,
+		      container_status_name(l->status));
+	return err_hint(e, "kill it first, or use --force");
+}
+
 int container_delete(struct runtime *rt, const char *id, bool force, struct err *e)
 {
 	_cleanup_live_ struct live l = LIVE_INIT;
@@ -84,8 +92,6 @@ int container_delete(struct runtime *rt, const char *id, bool force, struct err 
 	if (r < 0)
 		return r;
 	if (!force && (l.status == CONTAINER_RUNNING || l.status == CONTAINER_PAUSED))
-		return err_set(e, ERR_CONTAINER_STATE, -EBUSY,
-			       "cannot delete container \"%s\" that is not stopped: %s", id,
-			       container_status_name(l.status));
+		return refuse_running(&l, e);
 	return delete_live(rt, &l, e);
 }

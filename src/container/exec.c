@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "container/attach.h"
+#include "container/exec-cgroup.h"
 #include "container/filter.h"
 #include "container/live.h"
 #include "container/load.h"
@@ -28,6 +29,7 @@ struct execution {
 	struct runtime *rt;
 	const struct exec_options *o;
 	struct live live;
+	bool waits; /* the container is paused, and that is all right */
 	struct spec spec;
 	struct spec_process process;
 	struct facts facts;
@@ -84,8 +86,10 @@ static int prepare(struct execution *x, struct err *e)
 static int open_cgroup(struct execution *x, struct err *e)
 {
 	const struct cgroup_ref *ref = &x->live.state.cgroup;
-	int r;
+	int r = exec_cgroup_select(x->rt->arena, &x->o->cgroups, &x->live.state.cgroup, e);
 
+	if (r < 0)
+		return r;
 	if (ref->unified_dir[0] == '\0' && ref->n_v1 == 0)
 		return 0;
 	r = cgroup_open(ref, &x->cgroup, e);
@@ -100,6 +104,17 @@ static int hand_over_listener(void *data, pid_t pid, int fd, struct err *e)
 	return filter_hand_over(x->rt, &x->live.state, &x->plan.filter, pid, true, fd, e);
 }
 
+/* Since 5.7 a cgroup whose children have controllers takes no processes: an init that is a service
+ * manager moved into a child before. So does this process, unless --cgroup chose. */
+static int follow_init(struct execution *x, struct err *e)
+{
+	int r;
+
+	cgroup_close(&x->cgroup);
+	r = exec_cgroup_of_init(x->rt->arena, x->live.state.pid, &x->live.state.cgroup, e);
+	return r < 0 ? r : cgroup_open(&x->live.state.cgroup, &x->cgroup, e);
+}
+
 static int run(struct execution *x, struct err *e)
 {
 	struct launch_request request = {
@@ -110,6 +125,7 @@ static int run(struct execution *x, struct err *e)
 		.target_fd = x->live.pidfd,
 		.listener_fd = -EBADF,
 		.listener = {hand_over_listener, x},
+		.no_deadline = x->waits,
 		.root_fd = -EBADF,
 	};
 	int r = open_cgroup(x, e);
@@ -119,15 +135,23 @@ static int run(struct execution *x, struct err *e)
 		r = schedule_own_cpus(&x->plan.schedule, e);
 	if (r == 0)
 		r = launch_start(&request, &x->launch, e);
+	if (r == -EBUSY && x->cgroup.unified_fd >= 0 && x->o->cgroups.n == 0) {
+		r = follow_init(x, e);
+		if (r == 0)
+			r = launch_start(&request, &x->launch, e);
+	}
 	if (r < 0)
 		return r;
 	/* Nothing has to reach the caller first: the process need not wait for us. */
-	ahead = !x->plan.terminal && !x->plan.schedule.late && x->o->pidfd_socket[0] == '\0' &&
-		x->o->pid_file[0] == '\0';
+	ahead = !x->waits && !x->plan.terminal && !x->plan.schedule.late &&
+		x->o->pidfd_socket[0] == '\0' && x->o->pid_file[0] == '\0';
 	if (ahead)
 		r = launch_go_ahead(&x->launch, e);
 	if (r == 0)
 		r = launch_await_ready(&x->launch, e);
+	/* Until here a signal ends us, and the frozen process with us. */
+	if (r == 0 && x->waits && !x->o->detach)
+		r = supervise_block_signals(e);
 	if (r == 0)
 		r = attach_hand_over(&x->launch, x->o->console_socket, x->o->pidfd_socket, e);
 	if (r == 0)
@@ -145,14 +169,13 @@ static int execute(struct execution *x, const char *id, int *ret_status, struct 
 {
 	int r;
 
-	if (x->o->cgroup[0] != '\0')
-		return err_set(e, ERR_UNSUPPORTED, -EOPNOTSUPP, "--cgroup: not implemented yet");
 	r = live_open(x->rt, id, false, &x->live, e);
 	if (r == 0)
 		r = check_status(&x->live, x->o, e);
 	if (r == 0)
 		r = prepare(x, e);
-	if (r == 0 && !x->o->detach)
+	x->waits = x->live.status == CONTAINER_PAUSED;
+	if (r == 0 && !x->o->detach && !x->waits)
 		r = supervise_block_signals(e);
 	if (r == 0)
 		r = run(x, e);

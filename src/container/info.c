@@ -1,9 +1,11 @@
 /* state and list. Both look without locks: hooks call them while create holds one. */
 #include <errno.h>
+#include <regex.h>
 #include <stdlib.h>
 
 #include "base/str.h"
 #include "base/sys.h"
+#include "container/exit.h"
 #include "container/live.h"
 
 static void fill(const struct live *l, struct container_info *ret)
@@ -26,9 +28,17 @@ int container_info(struct runtime *rt, const char *id, struct container_info *re
 	_cleanup_live_ struct live l = LIVE_INIT;
 	int r = live_open(rt, id, false, &l, e);
 
-	if (r == 0)
-		fill(&l, ret);
-	return r;
+	int status;
+
+	if (r < 0)
+		return r;
+	fill(&l, ret);
+	if (l.status == CONTAINER_STOPPED &&
+	    exit_learn(&l.directory, &l.state, -EBADF, &status) == 0) {
+		ret->has_exit_status = true;
+		ret->exit_status = (uint32_t)status;
+	}
+	return 0;
 }
 
 struct list {
@@ -112,4 +122,33 @@ int container_list(struct runtime *rt, struct container_info **ret, size_t *ret_
 	*ret = list.items;
 	*ret_n = list.n;
 	return 0;
+}
+
+int container_match(struct runtime *rt, const char *pattern, struct str_list *ret, struct err *e)
+{
+	struct container_info *infos;
+	struct str_list list = {0};
+	char words[128];
+	regex_t regex;
+	size_t n = 0;
+	int r = regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB);
+
+	if (r != 0) {
+		(void)regerror(r, &regex, words, sizeof(words));
+		return err_set(e, ERR_USAGE, -EINVAL, "\"%s\" is not a regular expression: %s",
+			       pattern, words);
+	}
+	r = container_list(rt, &infos, &n, e);
+	if (r == 0) {
+		list.items = arena_newn(rt->arena, const char *, n + 1);
+		if (!list.items)
+			r = err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
+	}
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (regexec(&regex, infos[i].id, 0, NULL, 0) == 0)
+			list.items[list.n++] = infos[i].id;
+	regfree(&regex);
+	if (r == 0)
+		*ret = list;
+	return r;
 }

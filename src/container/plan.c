@@ -14,7 +14,6 @@ static int plan_exec(struct runtime *rt, const struct plan_options *o, struct lo
 		.cwd = "",
 		.apparmor = "",
 		.process_label = "",
-		.cgroup = "",
 	};
 	struct plan_parameters parameters = {
 		.purpose = PURPOSE_EXEC,

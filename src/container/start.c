@@ -127,6 +127,14 @@ static void await_notification(struct live *l, int fd)
 	notify_await(fd, l->pidfd, l->state.pid);
 }
 
+static int refuse(const struct live *l, struct err *e)
+{
+	(void)err_set(e, ERR_CONTAINER_STATE, -EINVAL,
+		      "cannot start container \"%s\" in the %s state", l->state.id,
+		      container_status_name(l->status));
+	return err_hint(e, "only a created container can be started, and only once");
+}
+
 int container_start(struct runtime *rt, const char *id, struct err *e)
 {
 	_cleanup_live_ struct live l = LIVE_INIT;
@@ -137,9 +145,7 @@ int container_start(struct runtime *rt, const char *id, struct err *e)
 	if (r < 0)
 		return r;
 	if (l.status != CONTAINER_CREATED)
-		return err_set(e, ERR_CONTAINER_STATE, -EINVAL,
-			       "cannot start container \"%s\" in the %s state", id,
-			       container_status_name(l.status));
+		return refuse(&l, e);
 	fd = directory_connect(&l.directory);
 	if (fd < 0)
 		return err_sys(e, ERR_CONTAINER_STATE, fd, "container \"%s\" does not wait", id);

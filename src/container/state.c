@@ -92,6 +92,8 @@ int state_format(struct arena *a, const struct state *s, const char **ret, size_
 	if (s->root.namespace_inode != 0)
 		write_root(&w, &s->root);
 	write_cgroup(&w, &s->cgroup);
+	if (s->has_exit_status)
+		json_kv_u64(&w, "exitStatus", s->exit_status);
 	if (s->hooks != 0)
 		write_hooks(&w, s->hooks);
 	write_annotations(&w, &s->annotations);
@@ -282,6 +284,11 @@ static int read_number(struct reader *r, const char *key, const struct json_valu
 	}
 	if (str_eq(key, "pid") && number <= INT32_MAX) {
 		s->pid = (pid_t)number;
+		return 0;
+	}
+	if (str_eq(key, "exitStatus") && number <= UINT8_MAX) {
+		s->has_exit_status = true;
+		s->exit_status = (uint32_t)number;
 		return 0;
 	}
 	if (str_eq(key, "owner") && number <= UINT32_MAX) {

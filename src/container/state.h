@@ -42,6 +42,8 @@ struct state {
 	uint64_t namespaces;     /* CLONE_NEW* that exec joins */
 	struct shared_root root; /* what to detach; without a mount namespace of its own */
 	struct cgroup_ref cgroup;
+	bool has_exit_status; /* how it ended; the kernel may keep it instead (container/exit.h) */
+	uint32_t exit_status;
 	uint32_t hooks; /* enum state_hook bits: what later commands have to run */
 	struct str_map annotations;
 };

@@ -179,7 +179,7 @@ static int start(const struct launch_request *q, struct launch *l, int *slots, s
 		return err_sys(e, ERR_INTERNAL, r, "make a channel to init");
 	l->sync_fd = pair[0];
 	theirs = pair[1];
-	r = channel_set_deadline(l->sync_fd, deadline(q->plan), e);
+	r = channel_set_deadline(l->sync_fd, q->no_deadline ? 0 : deadline(q->plan), e);
 	if (r < 0)
 		return r;
 	(void)str_format(number, sizeof(number), "%d", theirs);

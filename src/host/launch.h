@@ -31,6 +31,7 @@ struct launch_request {
 	enum seal_mode seal_mode;
 	int target_fd;           /* SLOT_TARGET: pidfd of the container's init, else -EBADF */
 	int listener_fd;         /* SLOT_LISTENER, else -EBADF */
+	bool no_deadline;        /* it is born frozen, and may stay so for as long as people like */
 	int root_fd;             /* SLOT_ROOT: host/shared.h; else -EBADF */
 	struct launch_turn turn; /* needed where the plan has a HOST_TURN */
 	struct launch_listener listener; /* needed where its filter notifies */

@@ -80,24 +80,66 @@ static int read_stat(int proc_fd, pid_t pid, char stat[static STAT_SIZE], char *
 	return 0;
 }
 
+/* The number in field @field (see proc_pid_stat(5), @field > 3) of what follows @end, the ')' of
+ * the name. NULL if there is none. */
+static const char *stat_field(const char *end, int field)
+{
+	const char *p = end + 1;
+
+	for (int n = 2; n < field && p; n++)
+		p = strchr(n == 2 ? p : p + 1, ' ');
+	return p ? p + 1 : NULL;
+}
+
+static uint64_t to_number(const char *p)
+{
+	uint64_t v = 0;
+
+	for (; *p >= '0' && *p <= '9'; p++)
+		v = v * 10 + (uint64_t)(*p - '0');
+	return v;
+}
+
 int proc_identify(int proc_fd, pid_t pid, struct proc_identity *ret)
 {
-	char stat[STAT_SIZE], *p = NULL;
-	int r = read_stat(proc_fd, pid, stat, &p);
-	const char *name = r < 0 ? NULL : strchr(stat, '(');
+	char stat[STAT_SIZE], *end = NULL;
+	int r = read_stat(proc_fd, pid, stat, &end);
+	const char *name = r < 0 ? NULL : strchr(stat, '('), *start;
 
 	if (r < 0)
 		return r;
-	if (!name)
+	start = stat_field(end, 22);
+	if (!name || !start)
 		return -EBADMSG;
-	*p = '\0';
+	*end = '\0';
 	(void)str_copy(ret->name, sizeof(ret->name), name + 1);
-	p++;
-	for (int field = 2; field < 22 && p; field++)
-		p = strchr(field == 2 ? p : p + 1, ' ');
-	if (!p)
+	ret->start_time = to_number(start);
+	return 0;
+}
+
+int proc_exit_code(int proc_fd, pid_t pid, uint64_t start_time, int *ret)
+{
+	char stat[STAT_SIZE], *end = NULL, path[32], link[64];
+	const char *start, *code;
+	int r;
+
+	/* Without the right to look the kernel says 0, not that it says nothing: the right is the
+	 * same that this link needs. */
+	(void)str_format(path, sizeof(path), "%d/ns/user", pid);
+	r = (int)sys_readlinkat(proc_fd, path, link, sizeof(link));
+	if (r < 0)
+		return r == -ENOENT ? -ESRCH : r;
+	r = read_stat(proc_fd, pid, stat, &end);
+	if (r < 0)
+		return r;
+	start = stat_field(end, 22);
+	code = stat_field(end, 52);
+	if (!start || !code)
 		return -EBADMSG;
-	for (ret->start_time = 0, p++; *p >= '0' && *p <= '9'; p++)
-		ret->start_time = ret->start_time * 10 + (uint64_t)(*p - '0');
+	if (to_number(start) != start_time)
+		return -ESRCH;
+	if (end[2] != 'Z')
+		return -EBUSY;
+	*ret = (int)to_number(code);
 	return 0;
 }

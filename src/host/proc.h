@@ -26,6 +26,11 @@ struct proc_identity {
 	char name[PROC_NAME_SIZE];
 };
 
+/* How @pid, which started at @start_time, has ended, as wait(2) tells it. Returns 0; -ESRCH when
+ * the process is gone or another, -EBUSY when it still runs, -EACCES when it is not for us to know,
+ * or -errno. */
+int proc_exit_code(int proc_fd, pid_t pid, uint64_t start_time, int *ret) _must_check_;
+
 /* Identify @pid, also one that has ended and waits for its parent. Returns 0, -ESRCH when there is
  * no such process, or -errno. */
 int proc_identify(int proc_fd, pid_t pid, struct proc_identity *ret) _must_check_;

@@ -19,7 +19,7 @@ static int open_tree(const char *path, bool recursive, bool nofollow, struct err
 		(void)err_sys(e, ERR_MOUNT, fd, "open \"%s\"", path);
 		if (fd == -ENOENT)
 			(void)err_hint(e, "the bind source must exist on the host before create; "
-					  "Docker creates it, OCI runtimes do not");
+					  "OCI runtimes do not make it");
 	}
 	return fd;
 }

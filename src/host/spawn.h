@@ -9,3 +9,7 @@
  * -errno. */
 int spawn_wait(const char *program, const char *const *argv, unsigned seconds,
 	       struct child_result *ret, struct err *e) _must_check_;
+
+/* The same, with what it prints going to @out_fd. */
+int spawn_output(const char *program, const char *const *argv, unsigned seconds, int out_fd,
+		 struct child_result *ret, struct err *e) _must_check_;

@@ -44,6 +44,17 @@ static bool creates_namespace(const struct spec *spec, enum ns_type type)
 	return ns && !*ns->path;
 }
 
+/* sethostname(2) and setdomainname(2) take so many bytes. */
+#define UTS_NAME_MAX 64
+
+static int check_uts_name(const char *name, const char *where, struct err *e)
+{
+	if (strlen(name) <= UTS_NAME_MAX)
+		return 0;
+	(void)invalid(e, "expected at most %d bytes, got %zu", UTS_NAME_MAX, strlen(name));
+	return err_where(e, "%s", where);
+}
+
 /* Settings that would change the host without a namespace of their own. */
 static int check_isolation(const struct spec *spec, struct err *e)
 {
@@ -423,6 +434,10 @@ int check_linux(const struct spec *spec, struct err *e)
 	r = check_namespaces(l, e);
 	if (r == 0)
 		r = check_isolation(spec, e);
+	if (r == 0)
+		r = check_uts_name(spec->hostname, "hostname", e);
+	if (r == 0)
+		r = check_uts_name(spec->domainname, "domainname", e);
 	if (r == 0)
 		r = check_user_namespace(spec, e);
 	if (r == 0)

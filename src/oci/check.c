@@ -148,11 +148,36 @@ static int check_command(const struct spec_process *p, struct err *e)
 	return 0;
 }
 
+/* To setresuid(2) and its kin -1 is no id but "leave it as it is", which is root. */
+static int check_id(uint32_t id, struct err *e, const char *where)
+{
+	if (id != UINT32_MAX)
+		return 0;
+	(void)invalid(e, "%u is not an id", id);
+	return err_where(e, "%s", where);
+}
+
+static int check_user(const struct spec_user *u, struct err *e)
+{
+	int r = check_id(u->uid, e, "process.user.uid");
+
+	if (r == 0)
+		r = check_id(u->gid, e, "process.user.gid");
+	for (size_t i = 0; i < u->n_additional_gids && r == 0; i++) {
+		r = check_id(u->additional_gids[i], e, "");
+		if (r < 0)
+			return err_where(e, "process.user.additionalGids[%zu]", i);
+	}
+	return r;
+}
+
 int spec_process_check(const struct spec_process *p, struct err *e)
 {
 	int r;
 
 	r = check_command(p, e);
+	if (r == 0)
+		r = check_user(&p->user, e);
 	if (r < 0)
 		return r;
 	/* struct winsize has 16 bits for each. */

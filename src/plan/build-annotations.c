@@ -22,6 +22,10 @@ static const char *const prefixes[] = {
 
 static int refuse_unknown(struct builder *b, const char *key)
 {
+	/* Properties of a unit, where there is none: Podman sets them whoever makes the cgroup. */
+	if (str_starts(key, "org.systemd.property.") &&
+	    b->options->manager != CGROUP_MANAGER_SYSTEMD)
+		return 0;
 	for (size_t k = 0; k < ARRAY_SIZE(honoured); k++)
 		if (str_eq(key, honoured[k]))
 			return 0;

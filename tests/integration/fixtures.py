@@ -143,11 +143,11 @@ def static_busybox():
 def probe(program, session_folder):
     """The program that runs inside: built beside the one under test, else compiled here."""
     built = program.parent / "tests/probe/probe"
-    source = TESTS / "probe/probe.c"
-    if built.exists() and built.stat().st_mtime >= source.stat().st_mtime:
+    sources = sorted((TESTS / "probe").glob("*.c"))
+    if built.exists() and built.stat().st_mtime >= max(s.stat().st_mtime for s in sources):
         return built
     target = session_folder / "probe"
-    subprocess.run(["cc", "-static", "-O1", "-w", "-D_GNU_SOURCE", "-o", target, source],
+    subprocess.run(["cc", "-static", "-O1", "-w", "-D_GNU_SOURCE", "-o", target, *sources],
                    check=True)
     return target
 

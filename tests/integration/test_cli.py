@@ -237,3 +237,24 @@ def test_control_characters(runtime):
     """What comes from outside cannot command a terminal."""
     result = runtime("state", "x\x1b[31m\n\ty", code=1, stderr=ANY)
     assert result.stderr.count("\n") == 1 and "\x1b" not in result.stderr
+
+
+# --- the state directory --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("user, place", [("somebody", "xdg/coracle"), (None, "xdg/coracle"),
+                                         ("root", "run/coracle")])
+def test_default_root_in_a_user_namespace(program, bundle, folder, world, user, place):
+    """An engine of an ordinary user is root of its own namespace, where /run is not its own."""
+    world.need(world.root or world.subids, "needs a user namespace of its own")
+    for name in ("xdg", "run"):
+        (folder / name).mkdir()
+        (folder / name).chmod(0o777)
+    bundle.probe("exit", 0).save()
+    environment = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(folder / "xdg")}
+    if user:
+        environment["USER"] = user
+    subprocess.run(["unshare", "-Urm", "sh", "-c", 'mount --bind "$0" /run && "$@"; true',
+                    folder / "run", program, "--cgroup-manager=disabled", "run", "-b", bundle.path,
+                    f"{folder.name}"], env=environment, capture_output=True, timeout=20, check=True)
+    assert [str(p.relative_to(folder)) for p in folder.glob("*/coracle")] == [place]

@@ -1,7 +1,13 @@
 """exec: a further process in a running container."""
+import contextlib
 import json
 import os
 import pathlib
+import re
+import signal
+import statistics
+import subprocess
+import time
 
 import pytest
 
@@ -17,6 +23,15 @@ def container(runtime, bundle, world):
     bundle.process["cwd"] = "/tmp"
     bundle.linux.setdefault("sysctl", {})
     return runtime.sleeping(bundle)
+
+
+@contextlib.contextmanager
+def harness_output():
+    out = harness.Capture("stdout")
+    try:
+        yield out
+    finally:
+        out.close()
 
 
 def report(container, *options, actions=(), **more):
@@ -210,6 +225,24 @@ def test_paused(container, world):
     assert process.wait(harness.TIMEOUT) == 6
 
 
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
+def test_paused_and_given_up(container, world, sig):
+    """Who waits for a paused container can stop waiting; what was to run does not, later."""
+    world.need_cgroups()
+    runtime = container.runtime
+    runtime("pause", container)
+    with harness_output() as out:
+        process = runtime.popen("exec", "--ignore-paused", container, "/probe", "print", "ran",
+                                stdout=out.fd)
+        frozen = lambda: len(runtime("ps", "-f", "json", container, stdout=ANY).json()) > 1
+        harness.poll_until(frozen, "a process in the paused container")
+        process.send_signal(sig)
+        assert process.wait(harness.TIMEOUT) == -sig
+        runtime("resume", container)
+        harness.poll_until(lambda: not frozen(), "the end of the process")
+        assert out.text() == ""
+
+
 def test_cgroup_option(container, world):
     """A path below the container's cgroup; outside it there is nothing."""
     for path in ("..", "../..", "/../x", "a/../../.."):
@@ -242,3 +275,43 @@ def test_without_a_pid_namespace(runtime, bundle):
     r = report(container)
     assert r.pid > 1 and r.processes and str(os.getpid())
     assert r.uids == [0] * 3
+
+
+def peak_memory(container):
+    """KiB that an exec has held when its process runs: what it forked from is not counted."""
+    command = container.runtime.popen("exec", container, "/probe", "print", "up", "sleep",
+                                      stdout=subprocess.PIPE, text=True)
+    assert command.stdout.readline() == "up\n"
+    status = pathlib.Path(f"/proc/{command.pid}/status").read_text()
+    command.send_signal(signal.SIGTERM)
+    assert command.wait(harness.TIMEOUT) == 128 + signal.SIGTERM
+    command.stdout.close()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1])
+
+
+def test_a_thousand(container, world):
+    """Nothing grows: neither what a command holds, nor what the container has, nor what is on disk.
+    The times are for a reader (-s): they are not compared, since the machine has other work."""
+    world.need_host_root("takes long enough in one world")
+    command = [str(c) for c in container.runtime.command("exec", container, "/probe", "exit", "0")]
+    place = pathlib.Path(container.runtime.root, container.id)
+    seconds = []
+
+    def held():
+        return {"files": sorted((p.name, p.stat().st_size) for p in place.iterdir()),
+                "descriptors of init": len(os.listdir(f"/proc/{container.pid}/fd")),
+                "our descriptors": len(os.listdir("/proc/self/fd")),
+                "tasks": len(container.runtime("ps", "-f", "json", container, stdout=ANY).json())
+                if world.cgroups else 1}
+
+    before, memory = held(), peak_memory(container)
+    for _ in range(1000):
+        start = time.monotonic()
+        _, status = os.waitpid(os.posix_spawn(command[0], command, os.environ), 0)
+        seconds.append(time.monotonic() - start)
+        assert status == 0
+    after, memory_after = held(), peak_memory(container)
+    print(f"milliseconds, median: first 100 {statistics.median(seconds[:100]) * 1e3:.2f}, last 100 "
+          f"{statistics.median(seconds[-100:]) * 1e3:.2f}; KiB: {memory}, {memory_after}")
+    assert after == before
+    assert memory_after <= memory + 64

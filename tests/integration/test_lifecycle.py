@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 
 import pytest
@@ -156,6 +157,25 @@ def test_ps(runtime, bundle, world):
     assert container.pid in pids and len(pids) == 4
     table = runtime("ps", container, stdout=harness.ANY).stdout
     assert all(str(pid) in table for pid in pids)
+
+
+@pytest.mark.parametrize("words", [["-e", "-x"], ["-o", "ppid,pid,args"], ["aux"]])
+def test_ps_as_ps(runtime, bundle, world, words):
+    """With arguments the table is ps(1)'s, cut down to the container."""
+    world.need_cgroups()
+    world.need(shutil.which("ps"), "needs ps(1)")
+    container = runtime.sleeping(bundle)
+    header, line = runtime("ps", container, *words, stdout=harness.ANY).stdout.splitlines()
+    column = header.split().index("PID")
+    assert line.split()[column] == str(container.pid) and "/probe" in line
+
+
+@pytest.mark.parametrize("words, error", [(["-o", "args"], "no column PID"),
+                                          (["--nonsense"], "ps: exit status")])
+def test_ps_that_cannot(runtime, bundle, world, words, error):
+    world.need_cgroups()
+    world.need(shutil.which("ps"), "needs ps(1)")
+    runtime("ps", runtime.sleeping(bundle), *words, error=error)
 
 
 def test_pid_file(runtime, bundle, folder):
@@ -407,3 +427,10 @@ def test_pidfd_socket(runtime, bundle, folder):
     info = open(f"/proc/self/fdinfo/{fds[0]}").read()
     os.close(fds[0])
     assert f"Pid:\t{container.pid}\n" in info
+
+
+def test_properties_of_a_unit_where_there_is_none(runtime, bundle):
+    """Podman 5 writes them whoever makes the cgroup; with cgroupfs nobody is asked."""
+    bundle.config["annotations"] = {"org.systemd.property.KillSignal": "15",
+                                    "org.systemd.property.TimeoutStopUSec": "uint64 10000000"}
+    runtime.run(bundle.probe("exit", 4), code=4)
