@@ -765,6 +765,16 @@ static inline ssize_t sys_recvmsg(int fd, struct msghdr *m, int flags)
 	return SYS3(recvmsg, fd, m, flags);
 }
 
+static inline int sys_inotify_init(void)
+{
+	return (int)SYS1(inotify_init1, O_CLOEXEC);
+}
+
+static inline int sys_inotify_add_watch(int fd, const char *path, uint32_t mask)
+{
+	return (int)SYS3(inotify_add_watch, fd, path, mask);
+}
+
 static inline int sys_eventfd(unsigned initial)
 {
 	return (int)SYS2(eventfd2, initial, O_CLOEXEC | O_NONBLOCK);

@@ -286,6 +286,11 @@ static int write_open(const struct cgroup_ref *ref, const struct plan_cgroup *pl
 	return r;
 }
 
+int cgroup_write_early(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
+{
+	return plan->n_writes > 0 ? write_open(&c->ref, plan, CGROUP_WRITE_EARLY, e) : 0;
+}
+
 int cgroup_write_late(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
 {
 	return plan_cgroup_late(plan) ? write_open(&c->ref, plan, CGROUP_WRITE_LATE, e) : 0;

@@ -22,7 +22,8 @@ int cgroup_resolve(struct arena *a, const struct plan_cgroup *plan, const struct
 	struct cgroup_ref ref = {.manager = plan->manager, .unified_dir = ""};
 	bool ok = true;
 
-	if (plan->path[0] == '\0') {
+	/* A scope's place is known when systemd has made it. */
+	if (plan->path[0] == '\0' || plan->manager == CGROUP_MANAGER_SYSTEMD) {
 		*ret = ref;
 		return 0;
 	}
@@ -244,6 +245,8 @@ int cgroup_remove(const struct cgroup_ref *ref, int timeout_ms, struct err *e)
 
 	/* The v2 cgroup first: it can kill, and tell when all are gone. What follows is attempted
 	 * even if it failed, so that as little as possible stays. */
+	if (ref->unified_dir[0] != '\0' && ref->manager == CGROUP_MANAGER_SYSTEMD)
+		return v2_release(ref->unified_dir, deadline, e);
 	if (ref->unified_dir[0] != '\0')
 		r = remove_dir(&hierarchy_v2, ref->unified_dir, deadline, e);
 	for (size_t i = 0; i < ref->n_v1; i++) {

@@ -50,6 +50,10 @@ int cgroup_resolve(struct arena *a, const struct plan_cgroup *plan, const struct
 int cgroup_make(struct arena *a, const struct plan_cgroup *plan, const struct cgroup_ref *ref,
 		struct cgroup *ret, struct err *e) _must_check_;
 
+/* Write the limits into directories that somebody else has made: a scope of systemd's. */
+int cgroup_write_early(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
+	_must_check_;
+
 /* Write the limits that could not hold before init was ready. */
 int cgroup_write_late(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
 	_must_check_;

@@ -14,6 +14,9 @@
 
 #define SIGNAL_FREEZE_MS 2000
 
+/* systemd removes an empty scope at once, unless it has much to do. */
+#define RELEASE_MS 5000
+
 /* --- cgroup.events ---------------------------------------------------------------------------- */
 
 /* The value of a line "KEY 0" or "KEY 1" of the open cgroup.events, or -errno. */
@@ -256,6 +259,51 @@ static int v2_remove(const char *dir, uint64_t deadline, struct err *e)
 		return err_set(e, ERR_TIMEOUT, -ETIMEDOUT,
 			       "processes in the cgroup \"%s\" do not end", dir);
 	return err_sys(e, ERR_CGROUP, r, "remove the cgroup \"%s\"", dir);
+}
+
+/* Wait until somebody else has removed @dir: a change in the directory above. */
+static void await_removal(const char *dir, uint64_t deadline)
+{
+	_cleanup_close_ int fd = sys_inotify_init();
+	char above[PATH_MAX], events[4096];
+	int r = fd;
+
+	(void)str_format(above, sizeof(above), "%.*s", (int)parent_length(dir, strlen(dir)), dir);
+	if (r >= 0)
+		r = sys_inotify_add_watch(fd, above, 0x200 /* IN_DELETE */);
+	while (r >= 0 && sys_faccessat(AT_FDCWD, dir, 0 /* F_OK */) == 0) {
+		struct sys_pollfd p = {.fd = fd, .events = POLLIN};
+		uint64_t now = sys_now_ms();
+
+		if (now >= deadline || sys_poll(&p, 1, (int)(deadline - now)) == 0)
+			return;
+		(void)sys_read(fd, events, sizeof(events));
+	}
+}
+
+int v2_release(const char *dir, uint64_t deadline, struct err *e)
+{
+	_cleanup_close_ int fd = cgroup_dir_open(dir);
+	int r = fd < 0 ? fd : cgroup_dir_check_not_root(fd);
+
+	if (r == 0)
+		r = v2_signal_all(fd, SIGKILL);
+	if (r == 0)
+		r = events_wait(fd, "populated", false, deadline);
+	if (r == 0)
+		r = cgroup_dir_empty(fd);
+	fd = fd_close(fd);
+	if (r == -ENOENT || r == -ENODEV)
+		return 0;
+	if (r < 0)
+		return r == -ETIMEDOUT ? err_set(e, ERR_TIMEOUT, r,
+						 "processes in the cgroup \"%s\" do not end", dir)
+				       : err_sys(e, ERR_CGROUP, r, "empty the cgroup \"%s\"", dir);
+	await_removal(dir, MIN(deadline, sys_now_ms() + RELEASE_MS));
+	/* A manager that is gone removes nothing. */
+	r = sys_unlinkat(AT_FDCWD, dir, AT_REMOVEDIR);
+	return r == 0 || r == -ENOENT ? 0
+				      : err_sys(e, ERR_CGROUP, r, "remove the cgroup \"%s\"", dir);
 }
 
 const struct hierarchy_ops hierarchy_v2 = {

@@ -18,6 +18,7 @@
 #include "host/notify.h"
 #include "host/proc.h"
 #include "host/supervise.h"
+#include "host/systemd.h"
 
 /* How long a dying container may keep its cgroup busy. */
 #define REMOVE_TIMEOUT_MS 10000
@@ -120,9 +121,40 @@ static int record(struct creation *c, const char *id, struct err *e)
 	return r;
 }
 
+static bool has_scope(const struct creation *c)
+{
+	return c->loaded.plan.cgroup.manager == CGROUP_MANAGER_SYSTEMD;
+}
+
+/* systemd makes the cgroup around the process; then it is like one of ours. */
+static int take_scope(void *data, pid_t pid, struct err *e)
+{
+	struct creation *c = data;
+	const struct plan_cgroup *plan = &c->loaded.plan.cgroup;
+	const char *path;
+	int r = systemd_start_scope(c->rt->arena, plan, pid, &path, e);
+
+	if (r < 0)
+		return r;
+	c->state.cgroup.unified_dir = arena_format(
+		c->rt->arena, "%s%s", c->loaded.facts.cgroup.unified_mount_point, path);
+	if (!c->state.cgroup.unified_dir)
+		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
+	c->has_cgroup = true;
+	c->cgroup.ref = c->state.cgroup;
+	r = write_state(c, PHASE_CREATING, e);
+	if (r == 0)
+		r = cgroup_open(&c->state.cgroup, &c->cgroup, e);
+	return r < 0 ? r : cgroup_write_early(&c->cgroup, plan, e);
+}
+
 static int make_cgroup(struct creation *c, struct err *e)
 {
-	int r = cgroup_make(c->rt->arena, &c->loaded.plan.cgroup, &c->state.cgroup, &c->cgroup, e);
+	int r;
+
+	if (has_scope(c))
+		return 0;
+	r = cgroup_make(c->rt->arena, &c->loaded.plan.cgroup, &c->state.cgroup, &c->cgroup, e);
 
 	if (r < 0)
 		return r;
@@ -206,6 +238,8 @@ static int launch(struct creation *c, struct err *e)
 		.target_fd = -EBADF,
 		.turn = {take_turn, c},
 		.listener = {hand_over_listener, c},
+		.place = has_scope(c) ? take_scope : NULL,
+		.place_data = c,
 	};
 	int r;
 

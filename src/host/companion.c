@@ -45,6 +45,13 @@ static int try_directory(const char *dir, const char *below, const char *verb, c
 	return err_sys(e, ERR_COMPANION, r, "execute %s", path);
 }
 
+static int not_installed(const char *verb, struct err *e)
+{
+	(void)err_set(e, ERR_COMPANION, -ENOENT, "coracle-%s is not installed", verb);
+	return err_hint(e, "it belongs into %s; builds leave it out where its library is missing",
+			CORACLE_LIBEXECDIR);
+}
+
 int companion_exec(const char *verb, char *const argv[], struct err *e)
 {
 	char own[PATH_MAX];
@@ -59,7 +66,25 @@ int companion_exec(const char *verb, char *const argv[], struct err *e)
 		r = try_directory(CORACLE_LIBEXECDIR, "/", verb, argv, e);
 	if (r != -ENOENT)
 		return r;
-	(void)err_set(e, ERR_COMPANION, r, "coracle-%s is not installed", verb);
-	return err_hint(e, "it belongs into %s; builds leave it out where its library is missing",
-			CORACLE_LIBEXECDIR);
+	return not_installed(verb, e);
+}
+
+int companion_find(const char *verb, char ret[static PATH_MAX], struct err *e)
+{
+	char own[PATH_MAX] = "";
+	const char *const places[][2] = {
+		{own, "/"},
+		{own, "/" CORACLE_LIBEXEC_FROM_BIN "/"},
+		{CORACLE_LIBEXECDIR, "/"},
+	};
+
+	(void)own_directory(own);
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		if (places[i][0][0] != '\0' &&
+		    str_format(ret, PATH_MAX, "%s%scoracle-%s", places[i][0], places[i][1], verb) <
+			    PATH_MAX &&
+		    sys_faccessat(AT_FDCWD, ret, 1 /* X_OK */) == 0)
+			return 0;
+	}
+	return not_installed(verb, e);
 }

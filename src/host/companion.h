@@ -1,6 +1,8 @@
 /* The programs beside the runtime that need a library: libexec/coracle/coracle-VERB. */
 #pragma once
 
+#include <linux/limits.h>
+
 #include "base/err.h"
 
 /* Become the program `coracle-@verb` with the arguments @argv (the first one is its own name, a
@@ -9,3 +11,7 @@
  * may be moved, then in the one that was configured. Returns only if that fails: -ENOENT with
  * ERR_COMPANION when there is none, else the kernel's answer. */
 int companion_exec(const char *verb, char *const argv[], struct err *e) _must_check_;
+
+/* Where `coracle-@verb` is, by the same order, into @ret. Returns 0, or -ENOENT with ERR_COMPANION.
+ */
+int companion_find(const char *verb, char ret[static PATH_MAX], struct err *e) _must_check_;

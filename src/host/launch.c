@@ -133,7 +133,9 @@ static int settle(struct launch *l, const struct launch_request *q, bool enter, 
 	char value[16];
 	int r = 0;
 
-	if (q->cgroup && (enter || q->cgroup->ref.n_v1 > 0))
+	if (q->place)
+		r = q->place(q->place_data, pid, e);
+	if (r == 0 && q->cgroup && (enter || q->cgroup->ref.n_v1 > 0))
 		r = cgroup_enter(q->cgroup, pid, enter, e);
 	if (r == 0 && q->cgroup && (q->cgroup->unified_fd >= 0 || q->cgroup->ref.n_v1 > 0))
 		r = schedule_cpus(&q->plan->schedule, pid, e);

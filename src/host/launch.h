@@ -35,6 +35,10 @@ struct launch_request {
 	int root_fd;             /* SLOT_ROOT: host/shared.h; else -EBADF */
 	struct launch_turn turn; /* needed where the plan has a HOST_TURN */
 	struct launch_listener listener; /* needed where its filter notifies */
+	/* Find a place for the process before it is told anything, where it is not born in one: may
+	 * fill in *@cgroup. NULL: nothing to do. */
+	int (*place)(void *data, pid_t pid, struct err *e);
+	void *place_data;
 };
 
 /* A process in the making. */

@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "image/erofs-read.h"
+#include "image/xxhash.h"
 
 /* --- superblock ------------------------------------------------------------------------------ */
 
@@ -74,7 +75,7 @@ static int read_superblock(struct erofs_reader *rd)
 
 static struct erofs_seen *find_nid(struct erofs_reader *rd, uint64_t nid)
 {
-	uint64_t i = nid * 0x9E3779B97F4A7C15ULL >> 20;
+	uint32_t i = xxhash32(&nid, sizeof(nid), rd->tree->seed);
 
 	while (rd->seen[i & rd->seen_mask].node && rd->seen[i & rd->seen_mask].nid != nid)
 		i++;

@@ -188,6 +188,8 @@ static int add_xattr(struct arena *a, struct tar_text name, struct tar_text valu
 		if (item->name_len == name.len && memcmp(item->name, name.at, name.len) == 0)
 			break;
 	if (!item) {
+		if (++x->n_xattrs > TAR_XATTRS_MAX)
+			return bad(e, "too many extended attributes");
 		item = arena_new(a, struct tar_xattr);
 		if (!item)
 			return err_sys(e, ERR_IMAGE, -ENOMEM, "read the archive");

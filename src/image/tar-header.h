@@ -9,6 +9,9 @@
 #define TAR_BLOCK_SIZE    512
 #define TAR_EXTENSION_MAX ((size_t)1 << 20) /* of one extended header: attributes have 64 KiB */
 
+/* No inode has space for more; each new one is looked for among all. */
+#define TAR_XATTRS_MAX 4096
+
 /* Bytes with a length; at NULL: not there. */
 struct tar_text {
 	const char *at;
@@ -31,6 +34,7 @@ struct tar_extended {
 	int64_t mtime;
 	uint32_t mtime_nsec;
 	struct tar_xattr *xattrs;
+	unsigned n_xattrs;
 };
 
 /* Bytes behind a content of @size that fill its last block. */

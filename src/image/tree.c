@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "image/xxhash.h"
 
-#define KEYS_SIZE   256 /* hash chains of keys; real trees have ten keys */
+#define KEYS_FIRST  256 /* hash chains of keys, at first; real trees have ten keys */
 #define NAMES_FIRST 1024
 
 /* EROFS_XATTR_INDEX_* and EROFS_XATTR_FILTER_SEED (fs/erofs/erofs_fs.h). Number 5, "lustre.", is
@@ -32,16 +32,18 @@ static const struct {
 
 int image_tree_init(struct image_tree *t, bool lookups)
 {
+	const void *random = (const void *)getauxval(AT_RANDOM);
+
 	*t = (struct image_tree){0};
 	arena_init(&t->arena, NULL, 0);
-	t->keys = arena_newn(&t->arena, struct image_key *, KEYS_SIZE);
+	/* Whoever makes a file must not know what collides. */
+	if (random)
+		memcpy(&t->seed, random, sizeof(t->seed));
+	t->keys = arena_newn(&t->arena, struct image_key *, KEYS_FIRST);
 	if (!t->keys)
 		return -ENOMEM;
+	t->keys_mask = KEYS_FIRST - 1;
 	if (lookups) {
-		const void *random = (const void *)getauxval(AT_RANDOM);
-
-		if (random)
-			memcpy(&t->seed, random, sizeof(t->seed));
 		t->names = calloc(NAMES_FIRST, sizeof(*t->names));
 		if (!t->names) {
 			image_tree_done(t);
@@ -195,15 +197,58 @@ static void key_classify(struct image_key *k)
 	key_filter(k);
 }
 
+static void key_number_lustre(struct image_key *k)
+{
+	static const char prefix[] = "lustre.";
+
+	if (k->index || !str_starts(k->name, prefix))
+		return;
+	k->index = 5;
+	k->prefix_len = sizeof(prefix) - 1;
+	key_filter(k);
+}
+
+static struct image_key **key_chain(const struct image_tree *t, const char *name, size_t len)
+{
+	return &t->keys[xxhash32(name, len, t->seed) & t->keys_mask];
+}
+
+/* As many chains as keys: a hostile tree has as many of them as fit into it. */
+static int keys_grow(struct image_tree *t)
+{
+	struct image_key **old = t->keys;
+	uint32_t size = t->keys_mask + 1;
+
+	if (t->n_keys < size || size > UINT32_MAX / 4)
+		return 0;
+	t->keys = arena_newn(&t->arena, struct image_key *, 2 * (size_t)size);
+	if (!t->keys) {
+		t->keys = old;
+		return -ENOMEM;
+	}
+	t->keys_mask = 2 * size - 1;
+	for (uint32_t i = 0; i < size; i++) {
+		for (struct image_key *k = old[i], *next; k; k = next) {
+			struct image_key **chain = key_chain(t, k->name, k->len);
+
+			next = k->next_hash;
+			k->next_hash = *chain;
+			*chain = k;
+		}
+	}
+	return 0;
+}
+
 const struct image_key *image_tree_key(struct image_tree *t, const char *name, size_t len)
 {
-	uint32_t slot = xxhash32(name, len, t->seed) % KEYS_SIZE;
-	struct image_key *k;
+	struct image_key *k, **chain;
 	char *copy;
 
-	for (k = t->keys[slot]; k; k = k->next_hash)
+	for (k = *key_chain(t, name, len); k; k = k->next_hash)
 		if (k->len == len && memcmp(k->name, name, len) == 0)
 			return k;
+	if (keys_grow(t) < 0)
+		return NULL;
 	k = arena_new(&t->arena, struct image_key);
 	copy = arena_alloc(&t->arena, len + 1);
 	if (!k || !copy)
@@ -212,27 +257,21 @@ const struct image_key *image_tree_key(struct image_tree *t, const char *name, s
 	k->name = copy;
 	k->len = (uint16_t)len;
 	key_classify(k);
-	k->next_hash = t->keys[slot];
-	t->keys[slot] = k;
 	if (t->lustre)
-		image_tree_number_lustre(t);
+		key_number_lustre(k);
+	chain = key_chain(t, k->name, k->len);
+	k->next_hash = *chain;
+	*chain = k;
+	t->n_keys++;
 	return k;
 }
 
 void image_tree_number_lustre(struct image_tree *t)
 {
-	static const char prefix[] = "lustre.";
-
 	t->lustre = true;
-	for (unsigned i = 0; i < KEYS_SIZE; i++) {
-		for (struct image_key *k = t->keys[i]; k; k = k->next_hash) {
-			if (k->index || !str_starts(k->name, prefix))
-				continue;
-			k->index = 5;
-			k->prefix_len = sizeof(prefix) - 1;
-			key_filter(k);
-		}
-	}
+	for (uint32_t i = 0; i <= t->keys_mask; i++)
+		for (struct image_key *k = t->keys[i]; k; k = k->next_hash)
+			key_number_lustre(k);
 }
 
 int image_node_set_xattr(struct image_tree *t, struct image_node *n, const struct image_key *key,

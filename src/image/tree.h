@@ -79,7 +79,8 @@ struct image_tree {
 	struct arena arena;
 	struct image_node *root;
 	uint32_t n_nodes;
-	struct image_key **keys;   /* by hash */
+	struct image_key **keys; /* by hash; a power of two of chains */
+	uint32_t n_keys, keys_mask;
 	struct image_node **names; /* by parent and name; NULL unless lookups were asked for */
 	uint32_t names_mask;
 	uint32_t seed;

@@ -29,6 +29,9 @@ static int refuse_unknown(struct builder *b, const char *key)
 	for (size_t k = 0; k < ARRAY_SIZE(honoured); k++)
 		if (str_eq(key, honoured[k]))
 			return 0;
+	if (b->options->manager == CGROUP_MANAGER_SYSTEMD &&
+	    str_starts(key, "org.systemd.property."))
+		return 0;
 	for (size_t k = 0; k < ARRAY_SIZE(prefixes); k++)
 		if (str_starts(key, prefixes[k]))
 			return plan_unsupported(b, plan_origin(b, "annotations[\"%s\"]", key));

@@ -607,6 +607,13 @@ static int plan_cgroup_mount(struct builder *b, struct resolved *m)
 	if (f->arrangement == CGROUP_UNIFIED) {
 		if (namespaced)
 			return add_mount(b, m, "cgroup2", "cgroup2", target, none);
+		/* Its cgroup comes to be when the mounts are prepared already. */
+		if (b->plan->cgroup.manager == CGROUP_MANAGER_SYSTEMD)
+			return plan_unsupported(
+				b, plan_origin(b,
+					       "%s.type (cgroup, under systemd and without a "
+					       "cgroup namespace)",
+					       m->origin));
 		bind_cgroup(b, m, -1, target);
 		return 0;
 	}

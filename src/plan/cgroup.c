@@ -221,9 +221,7 @@ int plan_cgroup_build(struct arena *a, const struct spec *spec, const struct fac
 		r = plan_cgroupfs(a, spec, facts, id, &plan, e);
 		break;
 	case CGROUP_MANAGER_SYSTEMD:
-		err_set(e, ERR_UNSUPPORTED, -EOPNOTSUPP,
-			"the systemd cgroup manager is not implemented yet");
-		r = err_hint(e, "leave out --systemd-cgroup");
+		r = plan_cgroup_scope(a, spec, facts, id, &plan, e);
 		break;
 	case CGROUP_MANAGER_DISABLED:
 		/* Engines send device rules all the same; they are without effect then. */
@@ -238,7 +236,8 @@ int plan_cgroup_build(struct arena *a, const struct spec *spec, const struct fac
 					&plan.n_device_program, e);
 	if (r < 0)
 		return r;
-	plan.optional = spec->linux_.cgroups_path[0] == '\0' && plan.path[0] != '\0' &&
+	plan.optional = manager == CGROUP_MANAGER_CGROUPFS &&
+			spec->linux_.cgroups_path[0] == '\0' && plan.path[0] != '\0' &&
 			plan.n_writes == 0 && plan.n_device_program == 0;
 	/* Known already to be refused: then what shows the container its cgroup must not expect
 	 * one. */

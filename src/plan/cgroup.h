@@ -48,6 +48,12 @@ struct plan_cgroup {
 	bool unified; /* a cgroup in the v2 hierarchy is made (unified and hybrid) */
 	const struct cgroup_hierarchy **v1; /* v1 hierarchies in which one is made too */
 	size_t n_v1;
+	/* With the systemd manager: the scope, what systemd is told about it ("u64 MemoryMax 1"),
+	 * and whose systemd it is. The path is the one below that manager's own cgroup. */
+	const char *unit;
+	const char **properties;
+	size_t n_properties;
+	bool user_manager;
 	/* The device policy as a BPF_PROG_TYPE_CGROUP_DEVICE program; n 0: no policy (not allowed
 	 * to load one, as in a user namespace without CAP_BPF, or everything is allowed). */
 	struct bpf_insn *device_program;
@@ -93,6 +99,12 @@ uint64_t plan_io_weight(uint32_t weight);
 int plan_cgroup_build(struct arena *a, const struct spec *spec, const struct facts *facts,
 		      enum cgroup_manager manager, const char *id, struct plan_cgroup *ret,
 		      struct err *e);
+
+/* The scope of a container under systemd, after its limits are planned: plan->unit and what is
+ * beside it. linux.cgroupsPath is "slice:prefix:name"; without one system.slice (an ordinary user's
+ * user.slice), "coracle" and the container's id. Returns 0 or -errno. */
+int plan_cgroup_scope(struct arena *a, const struct spec *spec, const struct facts *facts,
+		      const char *id, struct plan_cgroup *plan, struct err *e) _must_check_;
 
 /* The v1 hierarchy with @controller, or NULL. */
 const struct cgroup_hierarchy *cgroup_find_v1(const struct facts_cgroup *f, const char *controller);

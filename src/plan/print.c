@@ -366,6 +366,11 @@ static void text_cgroup(struct text *t, const struct plan_cgroup *c)
 	line(t, "cgroup  manager=%s path=%s%s%s\n", manager_name(c->manager),
 	     c->path && c->path[0] ? c->path : "-", c->unified ? " unified" : "",
 	     c->optional ? " optional" : "");
+	if (c->manager == CGROUP_MANAGER_SYSTEMD)
+		line(t, "  scope %s of the %s's systemd\n", c->unit,
+		     c->user_manager ? "user" : "host");
+	for (size_t n = 0; n < c->n_properties; n++)
+		line(t, "  property %s\n", c->properties[n]);
 	for (size_t n = 0; n < c->n_v1; n++)
 		line(t, "  hierarchy %s\n", c->v1[n]->controllers);
 	for (size_t n = 0; n < c->n_writes; n++)
@@ -582,6 +587,15 @@ static void json_cgroup(struct json_writer *w, const struct plan_cgroup *c)
 	json_kv_string(w, "path", c->path ? c->path : "");
 	json_kv_bool(w, "unified", c->unified);
 	json_kv_bool(w, "optional", c->optional);
+	if (c->manager == CGROUP_MANAGER_SYSTEMD) {
+		json_kv_string(w, "unit", c->unit);
+		json_kv_bool(w, "userManager", c->user_manager);
+		json_key(w, "properties");
+		json_array_begin(w);
+		for (size_t n = 0; n < c->n_properties; n++)
+			json_string(w, c->properties[n]);
+		json_array_end(w);
+	}
 	json_key(w, "writes");
 	json_array_begin(w);
 	for (size_t n = 0; n < c->n_writes; n++) {

@@ -168,9 +168,29 @@ static void test_arrangements(void **state)
 
 static void test_managers(void **state)
 {
+	static const char *const bad[] = {
+		"/a/b",       "a.slice:x",     ":x",           "a.slice:p:",
+		"a:p:x",      "-a.slice:p:x",  "a-.slice:p:x", "a--b.slice::x",
+		".slice:p:x", "a.slice:p:x y", "a.slice:p/:x", "a.slice:p:x/../y",
+	};
+
 	(void)state;
 	manager = CGROUP_MANAGER_SYSTEMD;
-	expect_error("{}", ERR_UNSUPPORTED, "");
+	expect_path("{}", "/system.slice/coracle-ID.scope");
+	assert_string_equal(plan.unit, "coracle-ID.scope");
+	assert_false(plan.user_manager);
+	assert_false(plan.optional);
+	expect_path("{'cgroupsPath':'a-b-c.slice:pre:x'}",
+		    "/a.slice/a-b.slice/a-b-c.slice/pre-x.scope");
+	expect_path("{'cgroupsPath':'-.slice::x'}", "/x.scope");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		expect_error(arena_format(&arena, "{'cgroupsPath':'%s'}", bad[i]),
+			     ERR_CONFIG_INVALID, "linux.cgroupsPath");
+	be_user("/user.slice/user-1000.slice/session-1.scope");
+	expect_path("{}", "/user.slice/coracle-ID.scope");
+	assert_true(plan.user_manager);
+	be_hybrid();
+	expect_error("{}", ERR_CGROUP, "");
 	manager = CGROUP_MANAGER_DISABLED;
 	expect_path("{'cgroupsPath':'/x','resources':{'devices':[{'allow':false,'access':'rwm'}]}}",
 		    "");

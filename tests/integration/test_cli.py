@@ -129,7 +129,7 @@ def test_features_claims_nothing_untrue(runtime):
     assert seccomp["enabled"] and {"SCMP_ACT_NOTIFY", "SCMP_ACT_ERRNO"} <= set(seccomp["actions"])
     assert {"SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"} <= set(seccomp["archs"])
     assert len(seccomp["operators"]) == 7 and len(seccomp["supportedFlags"]) == 4
-    assert not document["linux"]["cgroup"].get("systemd")
+    assert document["linux"]["cgroup"]["systemd"] is True
     assert document["linux"]["mountExtensions"]["idmap"]["enabled"]
     assert len(document["hooks"]) == 6
 

@@ -1,0 +1,101 @@
+/* Asking systemd for a scope. Runs on the host's side, with the process waiting for its first
+ * message: a scope needs a process, and the process a cgroup before it makes its namespaces. */
+#include "host/systemd.h"
+
+#include <errno.h>
+#include <linux/limits.h>
+#include <unistd.h>
+
+#include "base/child.h"
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "cgroup/probe.h"
+#include "host/companion.h"
+
+#define TIMEOUT_MS 30000
+#define CGROUP_MAX (64U << 10)
+
+static int make_request(const struct plan_cgroup *plan, pid_t pid, struct err *e)
+{
+	_cleanup_close_ int fd = sys_memfd_create("coracle-scope", MFD_CLOEXEC);
+	char line[1024];
+	int r = fd;
+
+	if (r >= 0) {
+		(void)str_format(line, sizeof(line), "unit %s\npid %d\n", plan->unit, (int)pid);
+		r = io_write_all(fd, line, strlen(line));
+	}
+	for (size_t i = 0; r >= 0 && i < plan->n_properties; i++) {
+		if (str_format(line, sizeof(line), "%s\n", plan->properties[i]) >= sizeof(line))
+			r = -E2BIG;
+		else
+			r = io_write_all(fd, line, strlen(line));
+	}
+	if (r >= 0)
+		r = (int)sys_lseek(fd, 0, 0 /* SEEK_SET */);
+	return r < 0 ? err_sys(e, ERR_CGROUP, r, "write the request to systemd") : TAKE_FD(fd);
+}
+
+static int ask(const struct plan_cgroup *plan, int request, struct err *e)
+{
+	const char *argv[] = {"coracle-systemd", plan->user_manager ? "user" : "system", "start",
+			      NULL};
+	char path[PATH_MAX];
+	struct child_result result;
+	struct child c = {
+		.path = path,
+		.argv = argv,
+		.envp = environ,
+		.cwd = "",
+		.cwd_fd = -EBADF,
+		.in_fd = request,
+		.out_fd = -EBADF,
+		.err_fd = -EBADF,
+		.timeout_ms = TIMEOUT_MS,
+		.dies_with_us = true,
+	};
+	int r = companion_find("systemd", path, e);
+
+	if (r < 0)
+		return r;
+	r = child_run(&c, &result);
+	if (r == -ETIMEDOUT)
+		return err_set(e, ERR_TIMEOUT, r, "systemd does not answer");
+	if (r < 0)
+		return err_sys(e, ERR_COMPANION, r, "execute %s", path);
+	if (result.status == 0)
+		return 0;
+	err_set(e, ERR_CGROUP, -EIO, "systemd makes no scope \"%s\": %s", plan->unit,
+		result.output);
+	return err_hint(e, plan->user_manager ? "is there a user session (loginctl enable-linger)? "
+						"--cgroup-manager=cgroupfs does without systemd"
+					      : "--cgroup-manager=cgroupfs does without systemd");
+}
+
+int systemd_start_scope(struct arena *a, const struct plan_cgroup *plan, pid_t pid,
+			const char **ret_path, struct err *e)
+{
+	_cleanup_close_ int request = make_request(plan, pid, e);
+	struct facts_cgroup f = {.unified_self_path = ""};
+	size_t len, unit = strlen(plan->unit);
+	char path[32], *text;
+	int r = request < 0 ? request : ask(plan, request, e);
+
+	if (r < 0)
+		return r;
+	(void)str_format(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	r = io_read_file_at(a, AT_FDCWD, path, CGROUP_MAX, &text, &len);
+	if (r == 0)
+		r = cgroup_parse_self(a, text, &f);
+	if (r < 0)
+		return err_sys(e, ERR_CGROUP, r, "read \"%s\"", path);
+	len = strlen(f.unified_self_path);
+	/* Never a cgroup that others are in: it will be killed as a whole. */
+	if (len <= unit || !str_eq(f.unified_self_path + len - unit, plan->unit))
+		return err_set(e, ERR_CGROUP, -EIO, "systemd did not move the process into \"%s\"",
+			       plan->unit);
+	*ret_path = f.unified_self_path;
+	return 0;
+}

@@ -1,0 +1,13 @@
+/* Asking systemd for a scope, by way of the program that speaks its protocol. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "plan/cgroup.h"
+
+/* Have systemd make the scope of @plan with @pid in it. Returns when @pid is there, with the path
+ * of its cgroup in the v2 hierarchy in *@ret_path, or -errno. */
+int systemd_start_scope(struct arena *a, const struct plan_cgroup *plan, pid_t pid,
+			const char **ret_path, struct err *e) _must_check_;

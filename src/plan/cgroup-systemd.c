@@ -1,0 +1,234 @@
+/* The scope that systemd is asked for: its name, its place, and what systemd must know of the
+ * limits, since it writes its own idea of them whenever it reloads. Pure. */
+#include <errno.h>
+
+#include "base/str.h"
+#include "plan/cgroup-internal.h"
+
+#define PROPERTIES_MAX 64
+#define NAME_MAX_UNIT  255
+
+#define ANNOTATION_PREFIX "org.systemd.property."
+
+static int no_memory(struct err *e)
+{
+	return err_sys(e, ERR_INTERNAL, -ENOMEM, "plan the cgroup");
+}
+
+static int path_invalid(struct err *e, const char *text)
+{
+	err_set(e, ERR_CONFIG_INVALID, -EINVAL, "%s", text);
+	err_hint(e, "for example \"machine.slice:coracle:web\"; both of the first may be empty");
+	return err_where(e, "linux.cgroupsPath");
+}
+
+/* --- properties ------------------------------------------------------------------------------- */
+
+struct scope {
+	struct arena *arena;
+	struct plan_cgroup *plan;
+	struct err *e;
+};
+
+static int add(struct scope *s, const char *type, const char *name, const char *value)
+{
+	struct plan_cgroup *p = s->plan;
+
+	if (p->n_properties == PROPERTIES_MAX)
+		return err_set(s->e, ERR_CONFIG_INVALID, -E2BIG, "too many systemd properties");
+	p->properties[p->n_properties] = arena_format(s->arena, "%s %s %s", type, name, value);
+	return p->properties[p->n_properties++] ? 0 : no_memory(s->e);
+}
+
+static int add_u64(struct scope *s, const char *name, uint64_t v)
+{
+	char text[24];
+
+	(void)str_format(text, sizeof(text), "%llu", (unsigned long long)v);
+	return add(s, "u64", name, text);
+}
+
+/* cpu.max is "QUOTA PERIOD"; systemd's quota is by the second. */
+static int add_quota(struct scope *s, const char *value)
+{
+	size_t n = strcspn(value, " ");
+	uint64_t quota, period = 100000;
+	char text[24];
+	int r;
+
+	(void)str_format(text, sizeof(text), "%.*s", (int)n, value);
+	if (str_to_u64(text, &quota) < 0 || (value[n] && str_to_u64(value + n + 1, &period) < 0) ||
+	    period == 0 || quota > UINT64_MAX / 1000000)
+		return 0;
+	r = add_u64(s, "CPUQuotaPerSecUSec", quota * 1000000 / period);
+	return r < 0 ? r : add_u64(s, "CPUQuotaPeriodUSec", period);
+}
+
+/* What systemd has a number for. The files are written all the same: that they hold is ours to
+ * prove. */
+static int add_limits(struct scope *s)
+{
+	static const char *const names[][2] = {
+		{"memory.max", "MemoryMax"}, {"memory.high", "MemoryHigh"},
+		{"memory.low", "MemoryLow"}, {"memory.min", "MemoryMin"},
+		{"pids.max", "TasksMax"},    {"memory.swap.max", "MemorySwapMax"},
+		{"cpu.weight", "CPUWeight"}, {"io.weight", "IOWeight"},
+	};
+	bool has_tasks = false;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < s->plan->n_writes; i++) {
+		const struct plan_cgroup_write *w = &s->plan->writes[i];
+		uint64_t v;
+
+		if (str_eq(w->file, "cpu.max"))
+			r = add_quota(s, w->value);
+		for (size_t k = 0; r == 0 && k < ARRAY_SIZE(names); k++) {
+			if (!str_eq(w->file, names[k][0]) || str_to_u64(w->value, &v) < 0)
+				continue;
+			/* systemd knows no limit of 0, nor one that init does not fit below. */
+			if (w->late)
+				continue;
+			has_tasks |= str_eq(w->file, "pids.max");
+			r = add_u64(s, names[k][1], v);
+		}
+	}
+	/* Its default would be a limit that nobody asked for. */
+	return r < 0 || has_tasks ? r : add_u64(s, "TasksMax", UINT64_MAX);
+}
+
+/* An annotation's value as busctl(1) writes it. */
+static int add_annotation(struct scope *s, const struct str_pair *pair)
+{
+	const char *name = pair->key + strlen(ANNOTATION_PREFIX), *v = pair->value;
+	size_t len = strlen(v);
+	char *inner = NULL;
+	uint64_t number;
+	int r;
+
+	if (len >= 2 && (v[0] == '\'' || v[0] == '"') && v[len - 1] == v[0])
+		inner = arena_strndup(s->arena, v + 1, len - 2);
+	else if (len >= 4 && v[0] == '[' && v[len - 1] == ']')
+		inner = arena_strndup(s->arena, v + 2, len - 4);
+	if (name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")] ||
+	    name[0] == '\0' || strchr(v, '\n') || (inner && strpbrk(inner, "'\"")))
+		r = -EINVAL;
+	else if (str_eq(v, "true") || str_eq(v, "false"))
+		r = add(s, "bool", name, v);
+	else if (inner)
+		r = add(s, v[0] == '[' ? "strings" : "string", name, inner);
+	else if (str_to_u64(str_starts(v, "uint64 ") ? v + 7 : v, &number) == 0)
+		r = add_u64(s, name, number);
+	else
+		r = -EINVAL;
+	if (r == 0 || s->e->id != ERR_NONE)
+		return r;
+	err_set(s->e, ERR_CONFIG_INVALID, r, "this is no value of a systemd property");
+	err_hint(s->e, "true, 'text', ['text'] or uint64 5");
+	return err_where(s->e, "annotations[\"%s\"]", pair->key);
+}
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+static bool name_valid(const char *s)
+{
+	for (const char *p = s; *p; p++) {
+		bool letter = (*p | 0x20) >= 'a' && (*p | 0x20) <= 'z';
+
+		if (!letter && !(*p >= '0' && *p <= '9') && !strchr(":-_.\\@", *p))
+			return false;
+	}
+	return *s && strlen(s) <= NAME_MAX_UNIT;
+}
+
+/* "a-b.slice" is in "a.slice": the path below the manager's root. */
+static const char *slice_path(struct arena *a, const char *slice)
+{
+	size_t len = strlen(slice) - strlen(".slice");
+	const char *path = "";
+
+	if (str_eq(slice, "-.slice"))
+		return "";
+	for (size_t i = 1; path && i <= len; i++) {
+		if (slice[i] == '-' || i == len)
+			path = arena_format(a, "%s/%.*s.slice", path, (int)i, slice);
+	}
+	return path;
+}
+
+static bool slice_valid(const char *s)
+{
+	size_t len = strlen(s), tail = strlen(".slice");
+
+	if (str_eq(s, "-.slice"))
+		return true;
+	return name_valid(s) && len > tail && str_eq(s + len - tail, ".slice") && s[0] != '-' &&
+	       s[len - tail - 1] != '-' && !strstr(s, "--");
+}
+
+/* slice:prefix:name. */
+static int name_scope(struct scope *s, const char *cgroups_path, const char *id, bool user)
+{
+	const char *first = strchr(cgroups_path, ':'), *second;
+	const char *slice = user ? "user.slice" : "system.slice", *prefix = "coracle", *name = id;
+
+	if (cgroups_path[0] != '\0') {
+		second = first ? strchr(first + 1, ':') : NULL;
+		if (!second || strchr(cgroups_path, '/'))
+			return path_invalid(s->e, "with systemd this is \"slice:prefix:name\"");
+		if (first > cgroups_path)
+			slice = arena_strndup(s->arena, cgroups_path,
+					      (size_t)(first - cgroups_path));
+		prefix = arena_strndup(s->arena, first + 1, (size_t)(second - first - 1));
+		name = second + 1;
+	}
+	if (!slice || !prefix)
+		return no_memory(s->e);
+	s->plan->unit = arena_format(s->arena, "%s%s%s.scope", prefix, prefix[0] ? "-" : "", name);
+	if (!s->plan->unit)
+		return no_memory(s->e);
+	if (name[0] == '\0' || !name_valid(s->plan->unit))
+		return path_invalid(s->e, "this makes no name of a systemd scope");
+	if (!slice_valid(slice))
+		return path_invalid(s->e, "its first part is not the name of a systemd slice");
+	s->plan->path = arena_format(s->arena, "%s/%s", slice_path(s->arena, slice), s->plan->unit);
+	return s->plan->path ? add(s, "string", "Slice", slice) : no_memory(s->e);
+}
+
+int plan_cgroup_scope(struct arena *a, const struct spec *spec, const struct facts *facts,
+		      const char *id, struct plan_cgroup *plan, struct err *e)
+{
+	struct scope s = {a, plan, e};
+	int r;
+
+	if (facts->cgroup.arrangement != CGROUP_UNIFIED) {
+		err_set(e, ERR_CGROUP, -EOPNOTSUPP,
+			"the systemd cgroup manager needs a host with cgroup v2 alone");
+		return err_hint(e, "--cgroup-manager=cgroupfs works here");
+	}
+	*e = (struct err){0};
+	plan->unified = true;
+	plan->user_manager = facts->euid != 0;
+	plan->properties = arena_newn(a, const char *, PROPERTIES_MAX);
+	if (!plan->properties)
+		return no_memory(e);
+	r = name_scope(&s, spec->linux_.cgroups_path, id, plan->user_manager);
+	if (r == 0)
+		r = add(&s, "string", "Description",
+			arena_format(a, "container %s", id) ?: "container");
+	/* It is the runtime's to arrange, what fails does not linger, and it stops with the rest.
+	 */
+	if (r == 0)
+		r = add(&s, "bool", "Delegate", "true");
+	if (r == 0)
+		r = add(&s, "bool", "DefaultDependencies", "false");
+	if (r == 0)
+		r = add(&s, "string", "CollectMode", "inactive-or-failed");
+	if (r == 0)
+		r = add_limits(&s);
+	for (size_t i = 0; r == 0 && i < spec->annotations.n; i++) {
+		if (str_starts(spec->annotations.items[i].key, ANNOTATION_PREFIX))
+			r = add_annotation(&s, &spec->annotations.items[i]);
+	}
+	return r;
+}

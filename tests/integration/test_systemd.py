@@ -1,0 +1,174 @@
+"""The systemd manager, against a real systemd: that of an ordinary user, in a cgroup of its own."""
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+import worlds
+from harness import ANY, poll_until
+
+USER = worlds.USER
+SYSTEMD = next((p for p in ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
+                if os.access(p, os.X_OK)), None)
+
+
+class Manager:
+    """A running `systemd --user`, and commands of its user."""
+
+    def __init__(self, folder, cgroup, runtime):
+        self.cgroup, self.runtime, self.folder = cgroup, runtime, folder
+        units = folder / "units"
+        for path in (folder, units):
+            path.mkdir(exist_ok=True)
+        for name in ("default.target", "shutdown.target"):
+            (units / name).write_text("[Unit]\nDescription=nothing\n")
+        for path in (cgroup, cgroup / "calls"):
+            path.mkdir()
+        for path in (folder, cgroup, *cgroup.rglob("*")):
+            os.chown(path, USER, USER)
+        folder.chmod(0o700)
+        self.environment = {"XDG_RUNTIME_DIR": str(folder), "SYSTEMD_UNIT_PATH": str(units),
+                            "HOME": str(folder), "PATH": "/usr/bin:/bin"}
+        # It wants to know that the machine runs systemd.
+        script = ("mkdir -p /run/systemd && mount -t tmpfs none /run/systemd && "
+                  "mkdir /run/systemd/system && exec setpriv "
+                  f"--reuid={USER} --regid={USER} --clear-groups {SYSTEMD} --user")
+        self.log = open(folder / "log", "w+")
+        self.process = subprocess.Popen(
+            ["unshare", "-m", "--propagation", "private", "sh", "-c", script],
+            env=self.environment, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL,
+            preexec_fn=lambda: (cgroup / "cgroup.procs").write_text("0"))
+        poll_until(lambda: self.systemctl("is-active", "default.target").stdout == "active\n",
+                   "systemd --user is up")
+
+    def become(self):
+        (self.cgroup / "calls/cgroup.procs").write_text("0")
+        os.setgroups([])
+        os.setresgid(USER, USER, USER)
+        os.setresuid(USER, USER, USER)
+
+    def systemctl(self, *args):
+        return subprocess.run(["systemctl", "--user", *args], env=self.environment, text=True,
+                              capture_output=True, preexec_fn=self.become, timeout=20)
+
+    def show(self, unit, name):
+        return self.systemctl("show", "--value", "-p", name, unit).stdout.strip()
+
+    def coracle(self, *args, flags=(), **more):
+        return self.runtime(*args, flags=("--root", self.folder / "state", *flags),
+                            env=self.environment, preexec_fn=self.become, **more)
+
+    def close(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.log.close()
+        kill = self.cgroup / "cgroup.kill"
+        kill.write_text("1")
+        poll_until(lambda: "populated 0" in (self.cgroup / "cgroup.events").read_text(),
+                   "nothing is left of systemd --user")
+        for path in sorted(self.cgroup.rglob("*"), reverse=True):
+            if path.is_dir():
+                path.rmdir()
+        self.cgroup.rmdir()
+        shutil.rmtree(self.folder)
+
+
+@pytest.fixture
+def manager(runtime, world, folder, marker, program):
+    world.need(world.host_root and world.arrangement == "unified", "needs root and cgroup v2")
+    world.need(SYSTEMD, "needs systemd")
+    world.need((program.parent / "coracle-systemd").exists(), "needs a build with libsystemd")
+    m = Manager(folder / "user", pathlib.Path(f"/sys/fs/cgroup/{marker}-systemd"), runtime)
+    yield m
+    m.close()
+
+
+@pytest.fixture
+def user_bundle(bundle):
+    """As an ordinary user without subordinate ids runs it."""
+    one = [{"containerID": 0, "hostID": USER, "size": 1}]
+    bundle.config["mounts"] = [{"destination": "/proc", "type": "proc", "source": "proc"},
+                               {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"}]
+    bundle.linux.clear()
+    bundle.linux.update(
+        uidMappings=one, gidMappings=one, resources={"unified": {"cgroup.max.depth": "4"}},
+        namespaces=[{"type": t} for t in ("pid", "mount", "user", "uts", "cgroup")])
+    bundle.process.pop("capabilities", None)
+    return bundle.args("/bin/sleep", "1000").save()
+
+
+RUN = ("--systemd-cgroup",)
+
+
+def test_life(manager, user_bundle):
+    """A scope of its own with what was asked, gone with the container; its name can be used again
+    at once."""
+    user_bundle.config["annotations"] = {"org.systemd.property.TimeoutStopUSec": "uint64 5000000",
+                                         "org.systemd.property.Documentation": "['man:coracle']"}
+    user_bundle.save()
+    unit, scope = "coracle-web.scope", manager.cgroup / "user.slice/coracle-web.scope"
+    for _ in range(3):
+        manager.coracle("run", "-d", "-b", user_bundle.path, "web", flags=RUN, stdout=ANY)
+        assert (scope / "cgroup.max.depth").read_text() == "4\n"
+        assert manager.show(unit, "Slice") == "user.slice"
+        assert manager.show(unit, "Delegate") == "yes"
+        assert manager.show(unit, "TasksMax") == "infinity"
+        assert manager.show(unit, "TimeoutStopUSec") == "5s"
+        assert manager.show(unit, "Documentation") == "man:coracle"
+        # Engines do not repeat the flag.
+        manager.coracle("update", "-r", "-", "web", input='{"unified": {"cgroup.max.depth": "6"}}')
+        manager.systemctl("daemon-reload")
+        assert (scope / "cgroup.max.depth").read_text() == "6\n"
+        inside = manager.coracle("exec", "web", "cat", "/proc/self/cgroup", stdout=ANY).stdout
+        assert "0::/\n" in inside
+        manager.coracle("pause", "web")
+        manager.coracle("resume", "web")
+        manager.coracle("delete", "--force", "web")
+        assert not scope.exists()
+    poll_until(lambda: unit not in manager.systemctl("list-units", "--all", unit).stdout,
+               "systemd forgot the scope")
+
+
+def test_names(manager, user_bundle):
+    """slice:prefix:name, in a slice below another."""
+    user_bundle.linux["cgroupsPath"] = "machine-deep.slice:libpod:web"
+    user_bundle.save()
+    manager.coracle("run", "-d", "-b", user_bundle.path, "x", flags=RUN, stdout=ANY)
+    scope = manager.cgroup / "machine.slice/machine-deep.slice/libpod-web.scope"
+    assert (scope / "cgroup.procs").read_text().count("\n") == 1
+    # Taken: systemd's own words.
+    manager.coracle("run", "-d", "-b", user_bundle.path, "y", flags=RUN, stdout=ANY,
+                    error="systemd makes no scope .*already")
+    manager.coracle("delete", "--force", "x")
+    assert not scope.exists()
+
+
+def test_end_of_the_process(manager, user_bundle):
+    """An attached run removes its scope too."""
+    user_bundle.args("/bin/true").save()
+    manager.coracle("run", "-b", user_bundle.path, "web", flags=RUN)
+    assert not (manager.cgroup / "user.slice/coracle-web.scope").exists()
+
+
+def test_failure_is_undone(manager, user_bundle):
+    user_bundle.linux["resources"] = {"unified": {"cgroup.nonsense": "1"}}
+    user_bundle.save()
+    manager.coracle("run", "-b", user_bundle.path, "web", flags=RUN, error="cgroup.nonsense")
+    assert not (manager.cgroup / "user.slice/coracle-web.scope").exists()
+    assert manager.coracle("list", "-q", stdout=ANY).stdout == ""
+
+
+def test_no_systemd(runtime, bundle, world):
+    """Nobody to ask: said so, with what to do instead."""
+    world.need(world.host_root and world.arrangement == "unified", "needs root and cgroup v2")
+    world.need(not os.path.exists("/run/systemd/private"), "needs a machine without systemd")
+    runtime.run(bundle, flags=("--systemd-cgroup",),
+                error="systemd makes no scope .*connect to systemd|coracle-systemd is not installed")
+
+
+def test_needs_v2(runtime, bundle, world):
+    world.need(world.arrangement == "hybrid", "needs a hybrid host")
+    runtime.run(bundle, flags=("--systemd-cgroup",), error="needs a host with cgroup v2 alone")
