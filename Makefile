@@ -18,8 +18,8 @@ SHELL := /bin/sh
 JOBS  := $(shell nproc 2>/dev/null || echo 1)
 NINJA  = ninja -C $(BUILD) -j$(JOBS)
 
-.PHONY: all build run check unit golden-update mutate random bench fuzz lint format format-check install clean \
-	setup sources help vm-check vm-shell
+.PHONY: all build run check unit golden-update mutate random bench fuzz lint format format-check \
+	install clean setup sources help vm-check vm-shell coverage
 
 all: build
 
@@ -39,7 +39,7 @@ run:  ## build, then run a container that shows what it sees
 	@scripts/demo $(BUILD)/coracle
 
 check:  ## everything that must pass, with the test dependencies installed as needed
-	@scripts/setup build companions check
+	@scripts/setup build companions check vm
 	@scripts/check
 
 unit:  ## the unit tests alone
@@ -76,6 +76,10 @@ vm-shell: build  ## the same machine, and a shell in it
 	@scripts/setup build check vm
 	@$(NINJA) --quiet tests/probe/probe
 	@scripts/vm shell $(VM_ARGS)
+
+coverage:  ## how much of each file the tests reach, and which functions none does
+	@scripts/setup build companions check coverage
+	@scripts/coverage
 
 lint:  ## clang-tidy and cppcheck
 	@scripts/setup build check

@@ -23,7 +23,7 @@ static inline bool str_starts(const char *s, const char *prefix)
 /* Format into @buf like vsnprintf, for the subset %s %.*s %c %d %i %u %x %o %p %% with the length
  * modifiers hh h l ll z j, width and zero padding. Always terminates @buf when @size > 0. Returns
  * the length that the whole text needs, without the NUL. */
-size_t str_vformat(char *buf, size_t size, const char *fmt, va_list ap);
+size_t str_vformat(char *buf, size_t size, const char *fmt, va_list args);
 size_t str_format(char *buf, size_t size, const char *fmt, ...) _printf_(3, 4);
 
 /* Copy with truncation; @buf is always terminated when @size > 0. Returns strlen(@src). */

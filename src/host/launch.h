@@ -69,8 +69,8 @@ struct launch {
 		.net_fd = -EBADF, .notify_fd = -EBADF, .filter_fd = -EBADF                         \
 	}
 
-/* Start init (or the bridge) on @r->plan. On failure nothing is left running. */
-int launch_start(const struct launch_request *r, struct launch *l, struct err *e) _must_check_;
+/* Start init (or the bridge) on @q->plan. On failure nothing is left running. */
+int launch_start(const struct launch_request *q, struct launch *l, struct err *e) _must_check_;
 
 /* Answer init until it is known who it is: at once, or when the bridge has told. */
 int launch_await_init(struct launch *l, struct err *e) _must_check_;

@@ -25,7 +25,7 @@ const char *init_string(const struct init *i, plan_str offset)
 
 const void *init_array(const struct init *i, struct plan_array a, size_t size)
 {
-	if (a.offset > i->block->size || a.n > (i->block->size - a.offset) / size)
+	if (a.offset % 8 || a.offset > i->block->size || a.n > (i->block->size - a.offset) / size)
 		corrupt();
 	return (const char *)i->block + a.offset;
 }
@@ -52,6 +52,9 @@ void init_relocate(struct init *i, struct plan_array a)
 {
 	uint64_t *v = (uint64_t *)(uintptr_t)init_array(i, a, sizeof(uint64_t));
 
+	/* Not over the header, whose size bounds everything. */
+	if (a.n > 0 && a.offset < sizeof(struct plan_block))
+		corrupt();
 	for (uint32_t n = 0; n < a.n; n++) {
 		if (v[n] >= i->block->size)
 			corrupt();
