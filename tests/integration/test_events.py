@@ -40,7 +40,7 @@ def test_stats_of_limits(runtime, bundle, world):
     assert data["memory"]["usage"]["limit"] == 64 * MIB
     assert data["memory"]["swap"]["limit"] == 96 * MIB
     assert 0 < data["memory"]["usage"]["usage"] < 64 * MIB
-    assert data["memory"]["raw"]["pgfault"] > 0
+    assert "pgfault" in data["memory"]["raw"]  # the kernel counts events up from time to time only
     assert data["pids"] == {"current": 1, "limit": 17}
     assert data["cpuset"]["cpus"] == [0] and data["cpuset"]["mems"][0] == 0
 
