@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
+#include "base/fd.h"
 #include "base/str.h"
 #include "base/sys.h"
 
@@ -31,4 +33,29 @@ ssize_t socket_send(int fd, const void *data, size_t len, const int *fds, size_t
 		r = sys_sendmsg(fd, &h, MSG_NOSIGNAL);
 	while (r == -EINTR);
 	return r;
+}
+
+int socket_connect(const char *path, unsigned seconds)
+{
+	_cleanup_close_ int place = -EBADF, fd = -EBADF;
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct timeval deadline = {.tv_sec = seconds};
+	int r;
+
+	/* Engines' paths may be longer than an address (108 bytes): then by descriptor. */
+	if (str_copy(addr.sun_path, sizeof(addr.sun_path), path) >= sizeof(addr.sun_path)) {
+		place = sys_openat(AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
+		if (place < 0)
+			return place;
+		(void)str_format(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d", place);
+	}
+	fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return fd;
+	r = seconds == 0 ? 0
+			 : (int)SYS5(setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &deadline,
+				     sizeof(deadline));
+	if (r == 0)
+		r = sys_connect(fd, &addr, sizeof(addr));
+	return r < 0 ? r : TAKE_FD(fd);
 }

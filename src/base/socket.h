@@ -1,8 +1,10 @@
-/* Sockets: what is said about descriptors on them. */
+/* Sockets: connecting to one, and sending descriptors. */
 #pragma once
 
 #include <stddef.h>
 #include <sys/types.h>
+
+#include "base/attr.h"
 
 #define SOCKET_FDS_MAX 253 /* of one message: the kernel's SCM_MAX_FD */
 
@@ -11,3 +13,8 @@
  * Interruptions restart it; a closed peer is -EPIPE, without a signal. Returns the bytes sent, or
  * -errno. unix(7), SCM_RIGHTS. */
 ssize_t socket_send(int fd, const void *data, size_t len, const int *fds, size_t n);
+
+/* Connect to the unix stream socket at @path, which may be longer than an address. @seconds bound
+ * this and every later wait to send; 0: none. Returns a descriptor or -errno, -EAGAIN for a
+ * deadline that has passed. */
+int socket_connect(const char *path, unsigned seconds) _must_check_;

@@ -24,7 +24,7 @@ uint64_t sys_now_ms(void)
 /* The child of a CLONE_VM clone must not return through frames that it shares with its parent, so
  * the call, the switch of stacks and the call of fn are one piece of assembler. */
 #if defined(__x86_64__) && defined(__LP64__)
-#define HAVE_CLONE3_VFORK 1
+#define HAVE_CLONE3_STACK 1
 static long clone3_call(struct clone_args *args, size_t size, int (*fn)(void *), void *arg)
 {
 	register int (*r8)(void *) __asm__("r8") = fn;
@@ -49,7 +49,7 @@ static long clone3_call(struct clone_args *args, size_t size, int (*fn)(void *),
 	return ret;
 }
 #elif defined(__aarch64__)
-#define HAVE_CLONE3_VFORK 1
+#define HAVE_CLONE3_STACK 1
 static long clone3_call(struct clone_args *args, size_t size, int (*fn)(void *), void *arg)
 {
 	register long x0 __asm__("x0") = (long)args;
@@ -74,11 +74,10 @@ static long clone3_call(struct clone_args *args, size_t size, int (*fn)(void *),
 }
 #endif
 
-pid_t sys_clone3_vfork(struct clone_args *args, void *stack, size_t stack_size,
+pid_t sys_clone3_stack(struct clone_args *args, void *stack, size_t stack_size,
 		       int (*fn)(void *arg), void *arg)
 {
-#ifdef HAVE_CLONE3_VFORK
-	args->flags |= CLONE_VM | CLONE_VFORK;
+#ifdef HAVE_CLONE3_STACK
 	args->stack = (uint64_t)(uintptr_t)stack;
 	args->stack_size = stack_size;
 #ifdef CORACLE_FAULT
@@ -88,6 +87,22 @@ pid_t sys_clone3_vfork(struct clone_args *args, void *stack, size_t stack_size,
 		return (pid_t)refused;
 #endif
 	return (pid_t)clone3_call(args, sizeof(*args), fn, arg);
+#else
+	(void)args;
+	(void)stack;
+	(void)stack_size;
+	(void)fn;
+	(void)arg;
+	return -EOPNOTSUPP;
+#endif
+}
+
+pid_t sys_clone3_vfork(struct clone_args *args, void *stack, size_t stack_size,
+		       int (*fn)(void *arg), void *arg)
+{
+#ifdef HAVE_CLONE3_STACK
+	args->flags |= CLONE_VM | CLONE_VFORK;
+	return sys_clone3_stack(args, stack, stack_size, fn, arg);
 #else
 	(void)stack;
 	(void)stack_size;

@@ -799,6 +799,11 @@ static inline pid_t sys_clone3(struct clone_args *args)
 	return (pid_t)SYS2(clone3, args, sizeof(*args));
 }
 
+/* clone3 with CLONE_VM in @args: what is made runs @fn(@arg) on @stack in our memory. -EOPNOTSUPP
+ * on architectures for which nobody has written this yet. */
+pid_t sys_clone3_stack(struct clone_args *args, void *stack, size_t stack_size,
+		       int (*fn)(void *arg), void *arg);
+
 /* clone3(CLONE_VM | CLONE_VFORK): the child runs @fn(@arg) on @stack in our memory while we sleep,
  * and must leave by execve or sys_exit(). Spares the copy of our page tables. @stack_size is in
  * bytes; args->stack and args->stack_size are filled in here. Where no assembler exists for the

@@ -3,6 +3,7 @@
 
 #include "oci/features.h"
 #include "plan/mount-options.h"
+#include "seccomp/compile/features.h"
 
 static int run(struct invocation *inv, struct err *e)
 {
@@ -10,6 +11,7 @@ static int run(struct invocation *inv, struct err *e)
 		.version = inv->version,
 		.commit = inv->commit,
 		.mount_options = plan_mount_option_names,
+		.seccomp = &seccomp_features,
 	};
 	struct json_writer w;
 

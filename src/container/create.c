@@ -2,6 +2,7 @@
  * before the cgroup exists, the cgroup exists before the process, and every failure undoes in
  * reverse. */
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/auxv.h>
 
 #include "base/str.h"
@@ -11,6 +12,7 @@
 #include "container/container.h"
 #include "container/directory.h"
 #include "container/exit.h"
+#include "container/filter.h"
 #include "container/hooks.h"
 #include "container/load.h"
 #include "host/notify.h"
@@ -114,6 +116,8 @@ static int record(struct creation *c, const char *id, struct err *e)
 		r = write_state(c, PHASE_CREATING, e);
 	if (r == 0)
 		r = directory_write_config(&c->directory, l->config, l->config_len, e);
+	if (r == 0)
+		r = filter_save(c->rt, &c->directory, &l->plan, e);
 	return r;
 }
 
@@ -216,6 +220,14 @@ static int take_turn(void *data, pid_t pid, int ret_fds[static PLAN_HOOK_STATES]
 	return r;
 }
 
+/* The filter is loaded, its listener came. */
+static int hand_over_listener(void *data, pid_t pid, int fd, struct err *e)
+{
+	struct creation *c = data;
+
+	return filter_hand_over(c->rt, &c->state, &c->loaded.plan.filter, pid, false, fd, e);
+}
+
 static int launch(struct creation *c, struct err *e)
 {
 	struct launch_request request = {
@@ -225,6 +237,7 @@ static int launch(struct creation *c, struct err *e)
 		.seal_mode = attach_seal_mode(c->rt->init_mode),
 		.target_fd = -EBADF,
 		.turn = {take_turn, c},
+		.listener = {hand_over_listener, c},
 		.place = has_scope(c) ? take_scope : NULL,
 		.place_data = c,
 	};
@@ -348,6 +361,7 @@ static int make(struct creation *c, const char *id, enum plan_purpose purpose, s
 		.no_pivot = c->o->no_pivot,
 		.no_new_keyring = c->o->no_new_keyring,
 		.preserve_fds = c->o->preserve_fds,
+		.seccomp_receiver = getenv("RUN_OCI_SECCOMP_RECEIVER"),
 	};
 	bool attached = purpose == PURPOSE_RUN && !c->o->detach;
 	int r = directory_check_id(id, e);
@@ -361,6 +375,8 @@ static int make(struct creation *c, const char *id, enum plan_purpose purpose, s
 		options.notify_folder = directory_path(c->rt, id, NOTIFY_FOLDER);
 	if (r == 0)
 		r = load(c->rt, &options, &c->loaded, e);
+	if (r == 0)
+		r = filter_check_agent(&c->loaded.plan, e);
 	if (r == 0)
 		r = attach_check_terminal(c->loaded.plan.terminal, c->o->console_socket, attached,
 					  e);

@@ -18,6 +18,7 @@
 #define STATE_FILE  "state.json"
 #define CONFIG_FILE "config.json"
 #define SOCKET_FILE "start.sock"
+#define FILTER_FILE "seccomp"
 /* Since an update: what holds then. */
 #define RESOURCES_FILE "resources.json"
 
@@ -262,6 +263,10 @@ int directory_remove(struct directory *d, struct err *e)
 	(void)sys_unlinkat(d->fd, STATE_FILE, 0);
 	r = sys_unlinkat(d->root_fd, d->id, AT_REMOVEDIR);
 	if (r == -ENOTEMPTY) {
+		(void)sys_unlinkat(d->fd, FILTER_FILE, 0);
+		r = sys_unlinkat(d->root_fd, d->id, AT_REMOVEDIR);
+	}
+	if (r == -ENOTEMPTY) {
 		(void)sys_unlinkat(d->fd, RESOURCES_FILE, 0);
 		remove_temporaries(d->fd);
 		notify_remove(d->fd);
@@ -309,14 +314,35 @@ const char *directory_path(struct runtime *rt, const char *id, const char *file)
 	return root ? arena_format(rt->arena, "%s/%s/%s", root, id, file) : NULL;
 }
 
+/* A new file, written once. */
+static int write_new(const struct directory *d, const char *name, const void *bytes, size_t len)
+{
+	_cleanup_close_ int fd =
+		sys_openat(d->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	return fd < 0 ? fd : io_write_all(fd, bytes, len);
+}
+
 int directory_write_config(const struct directory *d, const char *text, size_t len, struct err *e)
 {
-	int fd = sys_openat(d->fd, CONFIG_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	int r = fd < 0 ? fd : io_write_all(fd, text, len);
+	int r = write_new(d, CONFIG_FILE, text, len);
 
-	if (fd >= 0)
-		(void)sys_close(fd);
 	return r < 0 ? err_sys(e, ERR_STATE_DIR, r, "save the configuration") : 0;
+}
+
+int directory_write_filter(const struct directory *d, const void *bytes, size_t len, struct err *e)
+{
+	int r = write_new(d, FILTER_FILE, bytes, len);
+
+	return r < 0 ? err_sys(e, ERR_STATE_DIR, r, "save the seccomp filter") : 0;
+}
+
+int directory_read_filter(struct arena *a, const struct directory *d, size_t max, char **ret,
+			  size_t *ret_len, struct err *e)
+{
+	int r = io_read_file_at(a, d->fd, FILTER_FILE, max, ret, ret_len);
+
+	return r < 0 ? err_sys(e, ERR_STATE_DIR, r, "read the saved seccomp filter") : 0;
 }
 
 int directory_read_config(struct arena *a, const struct directory *d, char **ret, size_t *ret_len,

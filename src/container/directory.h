@@ -64,6 +64,12 @@ int directory_write_config(const struct directory *d, const char *text, size_t l
 int directory_read_config(struct arena *a, const struct directory *d, char **ret, size_t *ret_len,
 			  struct err *e) _must_check_;
 
+/* The saved seccomp filter; there is none for a container without. @bytes belong to @a. */
+int directory_write_filter(const struct directory *d, const void *bytes, size_t len, struct err *e)
+	_must_check_;
+int directory_read_filter(struct arena *a, const struct directory *d, size_t max, char **ret,
+			  size_t *ret_len, struct err *e) _must_check_;
+
 /* What linux.resources has become since the first update. Reading returns 1 if there was none. */
 int directory_write_resources(const struct directory *d, const char *text, size_t len,
 			      struct err *e) _must_check_;

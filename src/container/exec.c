@@ -6,6 +6,7 @@
 #include "base/sys.h"
 #include "container/attach.h"
 #include "container/exec-cgroup.h"
+#include "container/filter.h"
 #include "container/live.h"
 #include "container/load.h"
 #include "container/process.h"
@@ -48,6 +49,7 @@ static int prepare(struct execution *x, struct err *e)
 		.target_namespaces = x->live.state.namespaces,
 		.target_shares_mounts = x->live.state.root.namespace_inode != 0,
 	};
+	struct seccomp_saved filter;
 	size_t len;
 	char *text;
 	int r = directory_read_config(x->rt->arena, &x->live.directory, &text, &len, e);
@@ -66,9 +68,16 @@ static int prepare(struct execution *x, struct err *e)
 	if (r == 0)
 		r = attach_listen_fds(x->o->preserve_fds, &parameters.listen_fds,
 				      &parameters.listen_names, e);
+	/* The container's, to the byte, and not compiled again. */
+	if (r == 0 && plan_has_filter(&x->spec)) {
+		r = filter_load(x->rt, &x->live.directory, &filter, e);
+		parameters.filter = &filter;
+	}
 	if (r == 0)
 		r = plan_build_exec(x->rt->arena, &x->spec, &x->process, &x->facts, &parameters,
 				    &x->plan, e);
+	if (r == 0)
+		r = filter_check_agent(&x->plan, e);
 	if (r == 0)
 		load_warn(x->rt, &x->plan);
 	return r;
@@ -86,6 +95,13 @@ static int open_cgroup(struct execution *x, struct err *e)
 	r = cgroup_open(ref, &x->cgroup, e);
 	/* The process still lives, so this is somebody else's removal. */
 	return r == -ENOENT ? err_set(e, ERR_CGROUP, r, "the container's cgroup is gone") : r;
+}
+
+static int hand_over_listener(void *data, pid_t pid, int fd, struct err *e)
+{
+	struct execution *x = data;
+
+	return filter_hand_over(x->rt, &x->live.state, &x->plan.filter, pid, true, fd, e);
 }
 
 /* Since 5.7 a cgroup whose children have controllers takes no processes: an init that is a service
@@ -108,6 +124,7 @@ static int run(struct execution *x, struct err *e)
 		.seal_mode = attach_seal_mode(x->rt->init_mode),
 		.target_fd = x->live.pidfd,
 		.listener_fd = -EBADF,
+		.listener = {hand_over_listener, x},
 		.no_deadline = x->waits,
 		.root_fd = -EBADF,
 	};

@@ -46,19 +46,7 @@ static int state_text(struct arena *a, const struct state *s, enum container_sta
 	struct json_writer w;
 
 	json_writer_init(&w, a, false);
-	json_object_begin(&w);
-	json_kv_string(&w, "ociVersion", s->oci_version);
-	json_kv_string(&w, "id", s->id);
-	json_kv_string(&w, "status", container_status_name(status));
-	if (status != CONTAINER_STOPPED)
-		json_kv_i64(&w, "pid", s->pid);
-	json_kv_string(&w, "bundle", s->bundle);
-	json_key(&w, "annotations");
-	json_object_begin(&w);
-	for (size_t n = 0; n < s->annotations.n; n++)
-		json_kv_string(&w, s->annotations.items[n].key, s->annotations.items[n].value);
-	json_object_end(&w);
-	json_object_end(&w);
+	state_write_oci(&w, s, status);
 	return json_writer_finish(&w, ret, ret_len);
 }
 

@@ -136,6 +136,7 @@ int load(struct runtime *rt, const struct load_options *o, struct loaded *ret, s
 		.listen_fds = o->listen_fds,
 		.listen_names = o->listen_names,
 		.notify_folder = o->notify_folder,
+		.seccomp_receiver = o->seccomp_receiver,
 	};
 	int r = read_config(rt, o, ret, e);
 

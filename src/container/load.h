@@ -21,7 +21,7 @@ struct load_options {
 	enum plan_purpose purpose;
 	bool no_pivot, no_new_keyring;
 	unsigned preserve_fds, listen_fds;
-	const char *listen_names, *notify_folder;
+	const char *listen_names, *notify_folder, *seccomp_receiver;
 };
 
 /* Read, parse, check, probe, plan; warnings go to rt->warn. */

@@ -4,43 +4,79 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "container/delete.h"
+#include "container/filter.h"
 #include "container/hooks.h"
 #include "container/live.h"
 #include "host/channel.h"
 #include "host/notify.h"
+#include "seccomp/listen/handover.h"
 
 /* For init to execute the program; what startContainer hooks may take comes on top. */
 #define DEADLINE_SECONDS 120
 
 /* What init says after START, until its end closes. */
 struct verdict {
+	struct runtime *rt;
+	const struct live *live;
+	int fd;
 	const volatile struct plan_page *page; /* init's; NULL unless it has a filter */
+	bool has_listener;
 };
 
-/* Returns 1 to go on. */
-static int take_word(struct verdict *v, const struct channel_message *m, struct err *e)
+static int take_page(struct verdict *v, int fd, struct err *e)
 {
-	void *page;
+	void *page = sys_mmap(NULL, PLAN_PAGE_SIZE, 1 /* read */, 1 /* shared */, fd, 0);
 
-	if (m->head.type == PLAN_MSG_FAILED) {
-		*e = m->err;
-		return e->code;
-	}
-	if (m->head.type != PLAN_MSG_PAGE || m->fd < 0 || v->page)
-		return err_set(e, ERR_INTERNAL, -EBADMSG, "init sent message %u to start",
-			       m->head.type);
-	page = sys_mmap(NULL, PLAN_PAGE_SIZE, 1 /* read */, 1 /* shared */, m->fd, 0);
 	if (sys_mmap_failed(page))
 		return err_sys(e, ERR_INTERNAL, (int)(long)page, "map the step page");
 	v->page = page;
 	return 1;
 }
 
+/* The filter is loaded; what remains is the exec, which may be up to the agent. */
+static int take_listener(struct verdict *v, int fd, struct err *e)
+{
+	struct seccomp_saved filter;
+	int r = filter_load(v->rt, &v->live->directory, &filter, e);
+
+	v->has_listener = true;
+	if (r == 0)
+		r = filter_hand_over(v->rt, &v->live->state, &filter, v->live->state.pid, false, fd,
+				     e);
+	if (r == 0)
+		r = channel_set_deadline(v->fd, LISTEN_AGENT_SECONDS, e);
+	if (r == 0)
+		r = channel_send(v->fd, PLAN_MSG_LISTENER_SENT, e);
+	return r < 0 ? r : 1;
+}
+
+/* Returns 1 to go on. */
+static int take_word(struct verdict *v, const struct channel_message *m, struct err *e)
+{
+	if (m->head.type == PLAN_MSG_FAILED) {
+		*e = m->err;
+		return e->code;
+	}
+	if (m->head.type == PLAN_MSG_PAGE && m->fd >= 0 && !v->page)
+		return take_page(v, m->fd, e);
+	if (m->head.type == PLAN_MSG_LISTENER && m->fd >= 0 && !v->has_listener)
+		return take_listener(v, m->fd, e);
+	return err_set(e, ERR_INTERNAL, -EBADMSG, "init sent message %u to start", m->head.type);
+}
+
+/* A process that nobody answers for must not stay, neither waiting nor without a program. */
+static void give_up(struct verdict *v, struct err *e)
+{
+	if (e->id == ERR_TIMEOUT)
+		(void)err_hint(e, "the seccomp agent may not have answered for the exec");
+	(void)sys_pidfd_send_signal(v->live->pidfd, SIGKILL);
+}
+
 /* The connection closes by the exec; before that init may have sent why it failed, or under a
  * filter have written it into its page. */
-static int await_verdict(int fd, struct err *e)
+static int await_verdict(struct runtime *rt, const struct live *l, int fd, struct err *e)
 {
-	struct verdict v = {0};
+	struct verdict v = {.rt = rt, .live = l, .fd = fd};
 	int r;
 
 	do {
@@ -51,6 +87,8 @@ static int await_verdict(int fd, struct err *e)
 			r = take_word(&v, &m, e);
 		(void)fd_close(m.fd);
 	} while (r > 0);
+	if (r < 0 && v.has_listener)
+		give_up(&v, e);
 	if (r == 0 && v.page && v.page->failed)
 		r = channel_page_error(v.page, e);
 	if (v.page)
@@ -123,7 +161,7 @@ int container_start(struct runtime *rt, const char *id, struct err *e)
 	if (r == 0)
 		r = channel_send(fd, PLAN_MSG_START, e);
 	if (r == 0)
-		r = await_verdict(fd, e);
+		r = await_verdict(rt, &l, fd, e);
 	if (r < 0)
 		return r;
 	l.state.phase = PHASE_RUNNING;

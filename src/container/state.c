@@ -366,3 +366,20 @@ int state_parse(struct arena *a, char *text, size_t len, struct state *ret, stru
 	*ret = s;
 	return 0;
 }
+
+void state_write_oci(struct json_writer *w, const struct state *s, enum container_status status)
+{
+	json_object_begin(w);
+	json_kv_string(w, "ociVersion", s->oci_version);
+	json_kv_string(w, "id", s->id);
+	json_kv_string(w, "status", container_status_name(status));
+	if (status != CONTAINER_STOPPED)
+		json_kv_i64(w, "pid", s->pid);
+	json_kv_string(w, "bundle", s->bundle);
+	json_key(w, "annotations");
+	json_object_begin(w);
+	for (size_t n = 0; n < s->annotations.n; n++)
+		json_kv_string(w, s->annotations.items[n].key, s->annotations.items[n].value);
+	json_object_end(w);
+	json_object_end(w);
+}

@@ -8,8 +8,10 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "cgroup/cgroup.h"
+#include "container/container.h"
 #include "host/shared.h"
 #include "oci/spec.h"
 
@@ -50,6 +52,9 @@ struct state {
  * version, is -EBADMSG (ERR_STATE_DOCUMENT). */
 int state_parse(struct arena *a, char *text, size_t len, struct state *ret, struct err *e)
 	_must_check_;
+
+/* The container's state as others read it (runtime.md, "State"): hooks, seccomp agents. */
+void state_write_oci(struct json_writer *w, const struct state *s, enum container_status status);
 
 /* The document as text, owned by @a. */
 int state_format(struct arena *a, const struct state *s, const char **ret, size_t *ret_len,

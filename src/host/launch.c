@@ -13,6 +13,7 @@
 #include "host/schedule.h"
 #include "host/slots.h"
 #include "plan/print.h"
+#include "seccomp/listen/handover.h"
 
 #include <stdlib.h>
 
@@ -215,6 +216,7 @@ int launch_start(const struct launch_request *q, struct launch *l, struct err *e
 	if (r < 0)
 		return err_sys(e, ERR_INTERNAL, r, "watch for children");
 	l->turn = q->turn;
+	l->listener = q->listener;
 	if (!slots)
 		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
 	r = slots_open(q, slots, e);
@@ -370,12 +372,29 @@ static int answer_offsets(struct launch *l, struct err *e)
 	return say(l, PLAN_MSG_OFFSETS_SET, e);
 }
 
+/* Hand the filter's listener on. What remains is the exec, which may be up to whoever has it. */
+static int answer_listener(struct launch *l, struct err *e)
+{
+	int r;
+
+	if (l->filter_fd < 0 || l->pid == 0)
+		return 0;
+	r = l->listener.run(l->listener.data, l->pid, l->filter_fd, e);
+	/* Only the agent may have it: when it ends, calls must not wait for it. */
+	l->filter_fd = fd_close(l->filter_fd);
+	if (r == 0)
+		r = channel_set_deadline(l->sync_fd, LISTEN_AGENT_SECONDS, e);
+	return r < 0 ? r : say(l, PLAN_MSG_LISTENER_SENT, e);
+}
+
 static int answer(struct launch *l, struct err *e)
 {
 	int r = answer_ids(l, e);
 
 	if (r == 0)
 		r = answer_offsets(l, e);
+	if (r == 0)
+		r = answer_listener(l, e);
 	return r < 0 ? r : answer_turn(l, e);
 }
 
@@ -415,6 +434,13 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 	case PLAN_MSG_READY:
 		l->is_ready = true;
 		return 0;
+	case PLAN_MSG_LISTENER:
+		if (!l->plan->filter.program.notify || !l->listener.run || m->fd < 0 ||
+		    l->has_listener)
+			break;
+		l->has_listener = true;
+		l->filter_fd = TAKE_FD(m->fd);
+		return answer(l, e);
 	case PLAN_MSG_FAILED:
 		*e = m->err;
 		learn_init(l);
@@ -427,6 +453,7 @@ static int handle(struct launch *l, struct channel_message *m, struct err *e)
 	case PLAN_MSG_HOST_DONE:
 	case PLAN_MSG_GO:
 	case PLAN_MSG_PAGE:
+	case PLAN_MSG_LISTENER_SENT:
 	case PLAN_MSG_WAITING:
 	case PLAN_MSG_START:
 	case PLAN_MSG_MAX:
@@ -512,10 +539,29 @@ static int await_program(struct launch *l, struct err *e)
 	return 0;
 }
 
+/* The listener is the only thing that init says between GO and its end. */
+static int receive_last(struct launch *l, struct channel_message *m, struct err *e)
+{
+	int r;
+
+	for (;;) {
+		r = channel_receive(l->sync_fd, m, e);
+		if (r <= 0 || m->head.type != PLAN_MSG_LISTENER)
+			break;
+		r = handle(l, m, e);
+		m->fd = fd_close(m->fd);
+		if (r < 0)
+			break;
+	}
+	if (r == -EAGAIN && l->has_listener)
+		(void)err_hint(e, "the seccomp agent may not have answered for the exec");
+	return r;
+}
+
 int launch_await_release(struct launch *l, struct err *e)
 {
 	struct channel_message m = {.fd = -EBADF};
-	int r = channel_receive(l->sync_fd, &m, e);
+	int r = receive_last(l, &m, e);
 
 	if (r < 0)
 		return r;
@@ -578,6 +624,7 @@ void launch_close(struct launch *l)
 	l->console_fd = fd_close(l->console_fd);
 	l->net_fd = fd_close(l->net_fd);
 	l->notify_fd = fd_close(l->notify_fd);
+	l->filter_fd = fd_close(l->filter_fd);
 	if (l->page)
 		(void)sys_munmap((void *)(uintptr_t)l->page, PLAN_PAGE_SIZE);
 	l->page = NULL;

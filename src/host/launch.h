@@ -18,6 +18,12 @@ struct launch_turn {
 	void *data;
 };
 
+/* Give the listener @fd, which stays ours, of the filter of process @pid to who wants it. */
+struct launch_listener {
+	int (*run)(void *data, pid_t pid, int fd, struct err *e);
+	void *data;
+};
+
 struct launch_request {
 	struct arena *arena;
 	const struct plan *plan;
@@ -28,6 +34,7 @@ struct launch_request {
 	bool no_deadline;        /* it is born frozen, and may stay so for as long as people like */
 	int root_fd;             /* SLOT_ROOT: host/shared.h; else -EBADF */
 	struct launch_turn turn; /* needed where the plan has a HOST_TURN */
+	struct launch_listener listener; /* needed where its filter notifies */
 	/* Find a place for the process before it is told anything, where it is not born in one: may
 	 * fill in *@cgroup. NULL: nothing to do. */
 	int (*place)(void *data, pid_t pid, struct err *e);
@@ -46,8 +53,10 @@ struct launch {
 	volatile struct plan_page *page;
 	/* The bridge and its child speak over one channel, in any order: what the child said before
 	 * the bridge told who it is waits here. */
-	bool wants_ids, wants_offsets, wants_turn, is_ready;
+	bool wants_ids, wants_offsets, wants_turn, is_ready, has_listener;
 	struct launch_turn turn;
+	struct launch_listener listener;
+	int filter_fd; /* the filter's listener, on its way */
 	int notify_fd; /* where an attached process tells that it is ready (host/notify.h) */
 	int net_fd;   /* netlink in the container's namespace, for HOST_TURN with network devices */
 	bool has_ids; /* they are mapped */
@@ -57,7 +66,7 @@ struct launch {
 #define LAUNCH_INIT                                                                                \
 	{                                                                                          \
 		.sync_fd = -EBADF, .pidfd = -EBADF, .bridge_fd = -EBADF, .console_fd = -EBADF,     \
-		.net_fd = -EBADF, .notify_fd = -EBADF                                              \
+		.net_fd = -EBADF, .notify_fd = -EBADF, .filter_fd = -EBADF                         \
 	}
 
 /* Start init (or the bridge) on @q->plan. On failure nothing is left running. */

@@ -73,6 +73,9 @@ int sync_expect(struct init *i, uint32_t type, struct err *e);
 /* The same for a message with exactly @n descriptors. */
 int sync_expect_fds(struct init *i, uint32_t type, int *fds, int n, struct err *e);
 
+/* Say *@e and the current step to the other side, best effort. */
+void sync_say_failure(struct init *i, const struct err *e);
+
 /* Report *@e and the current step, best effort: to the other side, or under a filter in the step
  * page, which the other side looks at when the channel has closed. */
 void sync_send_failure(struct init *i, const struct err *e);

@@ -112,7 +112,7 @@ int sync_expect(struct init *i, uint32_t type, struct err *e)
 	return sync_expect_fds(i, type, NULL, 0, e);
 }
 
-void sync_send_failure(struct init *i, const struct err *e)
+void sync_say_failure(struct init *i, const struct err *e)
 {
 	struct plan_message m = {.type = PLAN_MSG_FAILED, .step = i->step};
 	struct iovec iov[2] = {
@@ -121,10 +121,15 @@ void sync_send_failure(struct init *i, const struct err *e)
 	};
 	struct msghdr h = {.msg_iov = iov, .msg_iovlen = 2};
 
+	(void)sys_sendmsg(i->report_fd, &h, MSG_NOSIGNAL);
+}
+
+void sync_send_failure(struct init *i, const struct err *e)
+{
 	if (i->filtered) {
 		i->page->err = *e;
 		i->page->failed = 1;
-		return;
+	} else {
+		sync_say_failure(i, e);
 	}
-	(void)sys_sendmsg(i->report_fd, &h, MSG_NOSIGNAL);
 }

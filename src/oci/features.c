@@ -7,7 +7,6 @@
 
 /* --- what is implemented --------------------------------------------------------------------- */
 
-static const char *const none[] = {NULL};
 static const char *const unsafe_annotations[] = {"run.oci.", NULL};
 
 static const char *const memory_modes[] = {
@@ -33,11 +32,6 @@ static const struct {
 	struct {
 		bool v1, v2, systemd, systemd_user, rdma;
 	} cgroup;
-	struct {
-		bool enabled;
-		const char *const *actions, *const *operators, *const *archs;
-		const char *const *known_flags, *const *supported_flags;
-	} seccomp;
 	bool apparmor, selinux, idmap, net_devices;
 	struct {
 		bool enabled, schemata, monitoring;
@@ -51,7 +45,6 @@ static const struct {
 } implemented = {
 	.hooks = hooks,
 	.cgroup = {.v2 = true, .systemd = true, .systemd_user = true, .rdma = true},
-	.seccomp = {false, none, none, none, none, none},
 	.idmap = true,
 	.net_devices = true,
 	.apparmor = true,
@@ -92,16 +85,16 @@ static void write_cgroup(struct json_writer *w)
 	json_object_end(w);
 }
 
-static void write_seccomp(struct json_writer *w)
+static void write_seccomp(struct json_writer *w, const struct features_seccomp *s)
 {
 	json_key(w, "seccomp");
 	json_object_begin(w);
-	json_kv_bool(w, "enabled", implemented.seccomp.enabled);
-	write_list(w, "actions", implemented.seccomp.actions);
-	write_list(w, "operators", implemented.seccomp.operators);
-	write_list(w, "archs", implemented.seccomp.archs);
-	write_list(w, "knownFlags", implemented.seccomp.known_flags);
-	write_list(w, "supportedFlags", implemented.seccomp.supported_flags);
+	json_kv_bool(w, "enabled", true);
+	write_list(w, "actions", s->actions);
+	write_list(w, "operators", s->operators);
+	write_list(w, "archs", s->archs);
+	write_list(w, "knownFlags", s->flags);
+	write_list(w, "supportedFlags", s->flags);
 	json_object_end(w);
 }
 
@@ -115,7 +108,7 @@ static void write_intel_rdt(struct json_writer *w)
 	json_object_end(w);
 }
 
-static void write_linux(struct json_writer *w)
+static void write_linux(struct json_writer *w, const struct features_context *c)
 {
 	json_key(w, "linux");
 	json_object_begin(w);
@@ -130,7 +123,7 @@ static void write_linux(struct json_writer *w)
 		json_string(w, capability_name(cap));
 	json_array_end(w);
 	write_cgroup(w);
-	write_seccomp(w);
+	write_seccomp(w, c->seccomp);
 	write_enabled(w, "apparmor", implemented.apparmor);
 	write_enabled(w, "selinux", implemented.selinux);
 	write_intel_rdt(w);
@@ -154,7 +147,7 @@ void features_write(const struct features_context *c, struct json_writer *w)
 	json_kv_string(w, "ociVersionMax", OCI_VERSION_MAX);
 	write_list(w, "hooks", implemented.hooks);
 	write_list(w, "mountOptions", c->mount_options);
-	write_linux(w);
+	write_linux(w, c);
 	json_key(w, "annotations");
 	json_object_begin(w);
 	json_kv_string(w, "run.oci.coracle.version", c->version);

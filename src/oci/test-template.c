@@ -87,7 +87,9 @@ static void test_rootless(void **state)
 static void test_features(void **state)
 {
 	static const char *const mount_options[] = {"ro", "rro", NULL};
-	struct features_context c = {"1.2.3", "abc", mount_options};
+	const struct features_seccomp seccomp = {mount_options, mount_options, mount_options,
+						 mount_options};
+	struct features_context c = {"1.2.3", "abc", mount_options, &seccomp};
 	struct json_writer w;
 	const char *text;
 	size_t len;

@@ -13,7 +13,7 @@ static const char *const honoured[] = {
 	"run.oci.hooks.stdout",          "run.oci.hooks.stderr",
 	"run.oci.keep_original_groups",  "run.oci.pidfd_receiver",
 	"run.oci.mount_context_type",    SECCOMP_ANNOTATION_BPF,
-	SECCOMP_ANNOTATION_FAIL_UNKNOWN,
+	SECCOMP_ANNOTATION_FAIL_UNKNOWN, SECCOMP_ANNOTATION_RECEIVER,
 };
 
 static const char *const prefixes[] = {

@@ -282,7 +282,8 @@ int plan_process_end(struct builder *b)
 	plan_add_READY(&b->block, "", (struct plan_none){0});
 	if (b->options->purpose == PURPOSE_CREATE)
 		plan_add_START(&b->block, "",
-			       (struct plan_start){.slot = listener, .page = b->filter.n > 0});
+			       (struct plan_start){.slot = listener,
+						   .page = b->plan->filter.program.n > 0});
 	if (b->options->purpose != PURPOSE_EXEC) {
 		r = plan_start_hooks(b);
 		if (r < 0)

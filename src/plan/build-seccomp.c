@@ -8,7 +8,8 @@
 #include "plan/build.h"
 #include "seccomp/compile/compile.h"
 
-#define CAP_SYS_ADMIN 21 /* linux/capability.h */
+#define CAP_SYS_ADMIN         21 /* linux/capability.h */
+#define SCHED_DEADLINE_POLICY 6  /* linux/sched.h */
 
 static int read_annotation(struct builder *b, const char *text)
 {
@@ -16,13 +17,13 @@ static int read_annotation(struct builder *b, const char *text)
 	int r = seccomp_parse_flags(&b->spec->linux_.seccomp.flags, &flags, b->e);
 
 	if (r == 0)
-		r = seccomp_raw_from_base64(b->arena, text, flags, &b->filter, b->e);
+		r = seccomp_raw_from_base64(b->arena, text, flags, &b->plan->filter.program, b->e);
 	return r < 0 ? err_where(b->e, "annotations[\"" SECCOMP_ANNOTATION_BPF "\"]") : 0;
 }
 
 static void warn_names(struct builder *b)
 {
-	for (const struct seccomp_warning *w = b->filter.warnings; w; w = w->next)
+	for (const struct seccomp_warning *w = b->plan->filter.program.warnings; w; w = w->next)
 		plan_warn(b,
 			  plan_origin(b, "linux.seccomp.syscalls[%zu].names[%zu]", w->syscall,
 				      w->name),
@@ -42,7 +43,8 @@ static int compile(struct builder *b)
 	r = plan_read_flag(b, SECCOMP_ANNOTATION_FAIL_UNKNOWN, &options.fail_unknown);
 
 	if (r == 0)
-		r = seccomp_compile(b->arena, &b->spec->linux_.seccomp, &options, &b->filter, b->e);
+		r = seccomp_compile(b->arena, &b->spec->linux_.seccomp, &options,
+				    &b->plan->filter.program, b->e);
 	if (r == 0)
 		warn_names(b);
 	return r;
@@ -62,29 +64,73 @@ static int check_privilege(struct builder *b)
 	return err_where(b->e, "linux.seccomp");
 }
 
+/* Who answers: the configuration, crun's annotation, crun's variable. */
+static int plan_receiver(struct builder *b)
+{
+	const struct spec_seccomp *s = &b->spec->linux_.seccomp;
+	const char *where = "linux.seccomp.listenerPath", *path = s->listener_path;
+
+	if (path[0] == '\0') {
+		path = spec_annotation(b->spec, SECCOMP_ANNOTATION_RECEIVER);
+		if (path)
+			where = "annotations[\"" SECCOMP_ANNOTATION_RECEIVER "\"]";
+		else
+			path = b->options->seccomp_receiver;
+	}
+	if (!path || path[0] == '\0') {
+		(void)err_set(b->e, ERR_CONFIG_INVALID, -EINVAL,
+			      "required where an action is SCMP_ACT_NOTIFY");
+		return err_where(b->e, "%s", where);
+	}
+	if (path[0] != '/') {
+		(void)err_set(b->e, ERR_CONFIG_INVALID, -EINVAL,
+			      "expected an absolute path, got \"%s\"", path);
+		return err_where(b->e, "%s", where);
+	}
+	if (b->plan->schedule.late && b->plan->schedule.has_scheduler &&
+	    b->plan->schedule.policy == SCHED_DEADLINE_POLICY &&
+	    !(b->plan->schedule.flags & SCHED_FLAG_RESET_ON_FORK)) {
+		(void)err_set(b->e, ERR_CONFIG_INVALID, -EINVAL,
+			      "SCHED_DEADLINE with SCMP_ACT_NOTIFY needs SCHED_FLAG_RESET_ON_FORK");
+		return err_where(b->e, "process.scheduler");
+	}
+	b->plan->filter.receiver = path;
+	b->plan->filter.metadata = s->listener_metadata;
+	return 0;
+}
+
+bool plan_has_filter(const struct spec *spec)
+{
+	return spec->linux_.has_seccomp || spec_annotation(spec, SECCOMP_ANNOTATION_BPF);
+}
+
 int plan_seccomp(struct builder *b)
 {
 	const char *bpf = spec_annotation(b->spec, SECCOMP_ANNOTATION_BPF);
 	int r;
 
-	if (!bpf && !b->spec->linux_.has_seccomp)
+	if (!plan_has_filter(b->spec))
 		return 0;
+	if (b->options->filter) {
+		b->plan->filter = *b->options->filter;
+		return check_privilege(b);
+	}
 	r = bpf ? read_annotation(b, bpf) : compile(b);
 	if (r == 0)
 		r = check_privilege(b);
-	if (r == 0 && b->filter.notify)
-		return plan_unsupported(b, "linux.seccomp.listenerPath");
-	return r;
+	return r == 0 && b->plan->filter.program.notify ? plan_receiver(b) : r;
 }
 
 uint64_t plan_seccomp_capability(const struct builder *b)
 {
-	return b->filter.n > 0 && !b->process->no_new_privileges ? 1ULL << CAP_SYS_ADMIN : 0;
+	return b->plan->filter.program.n > 0 && !b->process->no_new_privileges
+		       ? 1ULL << CAP_SYS_ADMIN
+		       : 0;
 }
 
 void plan_seccomp_load(struct builder *b)
 {
-	const struct seccomp_program *p = &b->filter;
+	const struct seccomp_program *p = &b->plan->filter.program;
 
 	if (p->n == 0)
 		return;
@@ -96,5 +142,6 @@ void plan_seccomp_load(struct builder *b)
 		(struct plan_seccomp){
 			.program = block_array(&b->block, p->insns, p->n, sizeof(*p->insns)),
 			.flags = p->flags,
+			.notify = p->notify,
 		});
 }

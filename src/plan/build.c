@@ -95,7 +95,12 @@ static void builder_init(struct builder *b, struct arena *a, const struct spec *
 			 const struct spec_process *process, const struct facts *facts,
 			 const struct plan_parameters *o, struct plan *plan, struct err *e)
 {
-	*plan = (struct plan){.purpose = o->purpose, .id = o->id, .rootfs = o->rootfs};
+	*plan = (struct plan){
+		.purpose = o->purpose,
+		.id = o->id,
+		.rootfs = o->rootfs,
+		.filter = {.receiver = "", .metadata = ""},
+	};
 	*b = (struct builder){
 		.arena = a,
 		.spec = spec,

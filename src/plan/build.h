@@ -13,7 +13,7 @@
 #include "plan/cgroup.h"
 #include "plan/facts.h"
 #include "plan/plan.h"
-#include "seccomp/compile/policy.h"
+#include "seccomp/compile/saved.h"
 
 /* How the process comes to be; ARCHITECTURE.md has the pictures. */
 enum plan_shape {
@@ -40,10 +40,12 @@ struct plan_parameters {
 	unsigned listen_fds;
 	const char *listen_names;
 	const char *notify_folder; /* on the host, with the socket of sd_notify(3); NULL for none */
-	/* exec: the namespaces of the container, CLONE_NEW*; and whether its root filesystem is not
-	 * the root of its mount namespace. */
+	const char *seccomp_receiver; /* where the configuration names none; NULL for nobody */
+	/* exec: the namespaces of the container, CLONE_NEW*; whether its root filesystem is not the
+	 * root of its mount namespace; the filter that create saved, or NULL to make it anew. */
 	uint64_t target_namespaces;
 	bool target_shares_mounts;
+	const struct seccomp_saved *filter;
 };
 
 /* What the host half opens and hands to init, in slot order. */
@@ -147,6 +149,7 @@ struct plan {
 	bool host_turn;                 /* init waits for the host half: hooks */
 	bool hooks_unbounded;           /* one of init's hooks has no timeout */
 	uint64_t hook_seconds;          /* else the time that they may take */
+	struct seccomp_saved filter;    /* no instructions: none */
 	struct err *warnings;
 	size_t n_warnings, cap_warnings;
 	const struct plan_block *block;
@@ -185,7 +188,6 @@ struct builder {
 	bool keep_groups;                   /* run.oci.keep_original_groups */
 	uint32_t listen_slot;               /* of the environment, for LISTEN_PID */
 	plan_slot hook_output, hook_errors; /* of run.oci.hooks.{stdout,stderr} */
-	struct seccomp_program filter;      /* no instructions: none */
 	struct err *e;
 };
 
@@ -251,8 +253,9 @@ int plan_annotations(struct builder *b);
 /* The annotation @key as a boolean; *@ret is left alone where it is missing. */
 int plan_read_flag(struct builder *b, const char *key, bool *ret);
 
-/* build-seccomp.c: the filter; the step that loads it; and the capability that init must keep until
- * then, as a mask. */
+/* build-seccomp.c: whether there will be a filter; the filter; the step that loads it; and the
+ * capability that init must keep until then, as a mask. */
+bool plan_has_filter(const struct spec *spec);
 int plan_seccomp(struct builder *b);
 void plan_seccomp_load(struct builder *b);
 uint64_t plan_seccomp_capability(const struct builder *b);

@@ -383,7 +383,7 @@ struct plan_program {
 struct plan_seccomp {
 	struct plan_array program; /* of struct sock_filter */
 	uint32_t flags;            /* SECCOMP_FILTER_FLAG_* */
-	uint32_t pad;
+	uint32_t notify;           /* a listener is to be handed out */
 };
 
 struct plan_descriptors {
@@ -437,6 +437,8 @@ struct plan_page {
 	X(CONSOLE, INIT, "the master of the container's terminal")                                 \
 	X(READY, INIT, "everything is set up")                                                     \
 	X(GO, HOST, "the host half is done too: go on")                                            \
+	X(LISTENER, INIT, "the filter's listener, for the agent")                                  \
+	X(LISTENER_SENT, HOST, "the agent has it")                                                 \
 	X(PAGE, INIT, "to start: the memfd with the step page")                                    \
 	X(WAITING, INIT, "create: the death signal is off, start may come")                        \
 	X(FAILED, INIT, "a struct err follows; the step is in the header")                         \

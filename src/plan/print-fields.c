@@ -159,6 +159,7 @@ FIELDS(descriptors) = {
 FIELDS(seccomp) = {
 	FIELD_AS("instructions", seccomp, program.n, U32),
 	FIELD(seccomp, flags, FILTER_FLAGS),
+	FIELD(seccomp, notify, BOOL),
 	END,
 };
 

@@ -490,6 +490,9 @@ static void text_host(struct text *t, const struct plan *p)
 		text_hooks(t, "poststart", &p->hooks->poststart);
 		text_hooks(t, "poststop", &p->hooks->poststop);
 	}
+	if (p->filter.receiver[0] != '\0')
+		line(t, "agent   %s%s%s  # linux.seccomp\n", p->filter.receiver,
+		     p->filter.metadata[0] ? " metadata=" : "", p->filter.metadata);
 	for (size_t n = 0; n < p->n_slots; n++) {
 		const struct plan_slot_source *s = &p->slots[n];
 
@@ -736,6 +739,13 @@ static void json_host(struct json_writer *w, const struct plan *p)
 		for (size_t n = 0; n < p->n_net_devices; n++)
 			json_string(w, p->net_devices[n].host_name);
 		json_array_end(w);
+	}
+	if (p->filter.receiver[0] != '\0') {
+		json_key(w, "seccompAgent");
+		json_object_begin(w);
+		json_kv_string(w, "path", p->filter.receiver);
+		json_kv_string(w, "metadata", p->filter.metadata);
+		json_object_end(w);
 	}
 	json_slots(w, p);
 }

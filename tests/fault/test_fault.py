@@ -23,7 +23,7 @@ LIMIT = 3000  # a walk that is longer than this does not end
 KILLED = (-signal.SIGKILL, -signal.SIGILL)
 # What init calls when it has been let go: from there on it dies as the container's own process
 # does, and nobody waits for its words.
-RELEASED = {worlds.SYS[name] for name in ("close", "accept4", "read", "execve")}
+RELEASED = {worlds.SYS[name] for name in ("close", "accept4", "read", "seccomp", "execve")}
 
 
 class Walk:
@@ -169,6 +169,30 @@ class CreateMapped(Create):
             self.bundle.save()
 
 
+class Filtered:
+    """With a seccomp filter: saved, loaded last, and told of by the step page."""
+    def prepare(self):
+        if "seccomp" not in self.bundle.linux:
+            self.bundle.linux["seccomp"] = {
+                "defaultAction": "SCMP_ACT_ALLOW",
+                "syscalls": [{"names": ["sendmsg", "capset"], "action": "SCMP_ACT_ERRNO"}]}
+            self.bundle.process["noNewPrivileges"] = False
+            self.bundle.save()
+        super().prepare()
+
+
+class StartFiltered(Filtered, Start):
+    pass
+
+
+class RunFiltered(Filtered, Run):
+    pass
+
+
+class ExecFiltered(Filtered, Exec):
+    pass
+
+
 class RunShared(Run):
     """Without a mount namespace: what is attached has to be detached."""
     def prepare(self):
@@ -177,12 +201,13 @@ class RunShared(Run):
             self.bundle.drop_namespace("mount").save()
 
 
-COMMANDS = {"create mapped": CreateMapped, "run shared": RunShared, "create": Create, "start": Start, "run": Run, "run --detach": RunDetached, "exec": Exec,
+COMMANDS = {"start filtered": StartFiltered,
+            "run filtered": RunFiltered, "exec filtered": ExecFiltered, "create mapped": CreateMapped, "run shared": RunShared, "create": Create, "start": Start, "run": Run, "run --detach": RunDetached, "exec": Exec,
             "exec --detach": ExecDetached, "delete": Delete, "wait": Wait}
 # start, delete and wait run no init of their own.
 CASES = [(name, who, mode) for name in COMMANDS for who in ("host", "init")
          for mode in ("EIO", "ENOMEM", "kill")
-         if not (who == "init" and name in ("start", "delete", "wait")) and not (who == "init" and mode == "ENOMEM")]
+         if not (who == "init" and name in ("start", "start filtered", "delete", "wait")) and not (who == "init" and mode == "ENOMEM")]
 
 
 def one(walk, program, who, n, mode):

@@ -168,7 +168,7 @@ def test_pidfd_receiver(runtime, bundle, folder):
 
 
 @pytest.mark.parametrize("key", [
-    "run.oci.handler", "run.oci.seccomp.receiver",
+    "run.oci.handler",
     "run.oci.seccomp.plugins",
     "run.oci.systemd.force_cgroup_v1", "run.oci.systemd.subgroup", "run.oci.delegate-cgroup",
     "org.criu.config", "krun.cpus", "module.wasm.image/variant"])

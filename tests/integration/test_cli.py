@@ -125,7 +125,10 @@ def test_features(runtime):
 def test_features_claims_nothing_untrue(runtime):
     """What is refused is not advertised, what works is."""
     document = runtime("features", stdout=ANY).json()
-    assert not document["linux"].get("seccomp", {}).get("enabled")
+    seccomp = document["linux"]["seccomp"]
+    assert seccomp["enabled"] and {"SCMP_ACT_NOTIFY", "SCMP_ACT_ERRNO"} <= set(seccomp["actions"])
+    assert {"SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"} <= set(seccomp["archs"])
+    assert len(seccomp["operators"]) == 7 and len(seccomp["supportedFlags"]) == 4
     assert document["linux"]["cgroup"]["systemd"] is True
     assert document["linux"]["mountExtensions"]["idmap"]["enabled"]
     assert len(document["hooks"]) == 6

@@ -185,6 +185,8 @@ static const char *errno_name(int e)
 		return "EIO";
 	case ETXTBSY:
 		return "ETXTBSY";
+	case ENOSYS:
+		return "ENOSYS";
 	case EINVAL:
 		return "EINVAL";
 	case ENODEV:

@@ -142,9 +142,13 @@ static void spread(const struct sock_filter *f, size_t pc, size_t n, uint16_t kn
 	}
 }
 
-static int check_program(const struct sock_filter *insns, size_t n, uint16_t *states,
-			 bool *ret_notify, struct err *e)
+int seccomp_raw_check(struct arena *a, const struct sock_filter *insns, size_t n, bool *ret_notify,
+		      struct err *e)
 {
+	uint16_t *states = arena_newn(a, uint16_t, n);
+
+	if (!states)
+		return err_sys(e, ERR_INTERNAL, -ENOMEM, "check the seccomp filter");
 	*ret_notify = false;
 	for (size_t pc = 0; pc < n; pc++)
 		states[pc] = pc ? UINT16_MAX : 0;
@@ -168,7 +172,6 @@ int seccomp_raw_from_base64(struct arena *a, const char *text, uint32_t flags,
 			    struct seccomp_program *ret, struct err *e)
 {
 	struct sock_filter *insns;
-	uint16_t *states;
 	ssize_t size;
 	bool notify;
 	size_t n;
@@ -180,8 +183,7 @@ int seccomp_raw_from_base64(struct arena *a, const char *text, uint32_t flags,
 			       "kernel takes",
 			       BPF_MAXINSNS);
 	insns = arena_alloc(a, strlen(text) / 4 * 3 + sizeof(*insns));
-	states = arena_newn(a, uint16_t, BPF_MAXINSNS);
-	if (!insns || !states)
+	if (!insns)
 		return err_sys(e, ERR_INTERNAL, -ENOMEM, "read the seccomp filter");
 	size = base64_decode(text, (uint8_t *)insns);
 	if (size < 0)
@@ -192,7 +194,7 @@ int seccomp_raw_from_base64(struct arena *a, const char *text, uint32_t flags,
 			       "the seccomp filter has %zu bytes, which are no whole number of "
 			       "instructions from 1 to %d",
 			       (size_t)size, BPF_MAXINSNS);
-	r = check_program(insns, n, states, &notify, e);
+	r = seccomp_raw_check(a, insns, n, &notify, e);
 	if (r < 0)
 		return r;
 	*ret = (struct seccomp_program){

@@ -18,6 +18,9 @@ int seccomp_compile(struct arena *a, const struct spec_seccomp *spec,
 /* The annotation that makes unknown names errors. */
 #define SECCOMP_ANNOTATION_FAIL_UNKNOWN "run.oci.seccomp_fail_unknown_syscall"
 
+/* The annotation with the path of the agent's socket, where listenerPath is empty. */
+#define SECCOMP_ANNOTATION_RECEIVER "run.oci.seccomp.receiver"
+
 /* Take a program from base64 text. It is proven to be one that the kernel accepts, with one
  * difference: it must name all its verdicts (the kernel would let it return the accumulator), so
  * that notify can be told. Its verdicts are the author's business. @flags are those of
@@ -25,6 +28,11 @@ int seccomp_compile(struct arena *a, const struct spec_seccomp *spec,
  * (ERR_CONFIG_INVALID; the path is the caller's to set), -ENOMEM. */
 int seccomp_raw_from_base64(struct arena *a, const char *text, uint32_t flags,
 			    struct seccomp_program *ret, struct err *e) _must_check_;
+
+/* The same proof for @n instructions, from 1 to BPF_MAXINSNS. *@ret_notify tells whether one of the
+ * verdicts is SECCOMP_RET_USER_NOTIF. Returns 0, -EINVAL (ERR_CONFIG_INVALID) or -ENOMEM. */
+int seccomp_raw_check(struct arena *a, const struct sock_filter *insns, size_t n, bool *ret_notify,
+		      struct err *e) _must_check_;
 
 /* linux.seccomp.flags as SECCOMP_FILTER_FLAG_*. TSYNC is known and dropped: init has one thread.
  * Returns 0 and *@ret, or -EINVAL with the path. */

@@ -508,19 +508,20 @@ static int add_name(struct builder *b, unsigned call, seccomp_action action,
 	for (size_t i = 0; i < b->policy->n_abis; i++) {
 		struct draft_abi *draft = &b->drafts[i];
 		bool multiplexed = draft->info->multiplexed && subcall;
+		uint32_t gate = draft->info->base +
+				(subcall > SUBCALL_IPC ? SECCOMP_NR_IPC : SECCOMP_NR_SOCKETCALL);
 		uint32_t nr = 0;
 		bool direct = syscall_number(call, b->policy->abis[i].arch, &nr) == 0;
 		int r = 0;
 
 		if (direct)
 			name_number(&b->policy->abis[i], nr);
+		/* What has rules is not unknown. */
+		if (multiplexed)
+			name_number(&b->policy->abis[i], gate);
 		for (size_t k = 0; k < n_alts && !is_default && r == 0; k++) {
-			uint32_t gate =
-				subcall > SUBCALL_IPC ? SECCOMP_NR_IPC : SECCOMP_NR_SOCKETCALL;
-
 			if (multiplexed)
-				r = add_rule(b, draft, draft->info->base + gate, subcall, action,
-					     &alts[k]);
+				r = add_rule(b, draft, gate, subcall, action, &alts[k]);
 			if (direct && r == 0)
 				r = add_rule(b, draft, nr, 0, action, &alts[k]);
 		}

@@ -299,6 +299,22 @@ static void test_multiplexed(void **state)
 	arena_done(&p.arena);
 }
 
+/* A call that has rules is not unknown, even if all that the profile names comes before it. */
+static void test_subcall_above_last(void **state)
+{
+	struct profile p;
+
+	(void)state;
+	compile_sound(&p, "{'defaultAction':'SCMP_ACT_ERRNO','architectures':['SCMP_ARCH_X86'],"
+			  "'syscalls':[{'names':['semop'],'action':'SCMP_ACT_ALLOW'},"
+			  "{'names':['read'],'action':'SCMP_ACT_ALLOW'}]}");
+	assert_int_equal(X86("ipc", 1, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(X86("ipc", 2, 0), ERRNO(EPERM));
+	assert_int_equal(X86("write", 0, 0), ERRNO(EPERM));
+	assert_int_equal(X86("118", 0, 0), ERRNO(ENOSYS));
+	arena_done(&p.arena);
+}
+
 static void test_notify_and_flags(void **state)
 {
 	struct profile p;
@@ -383,6 +399,7 @@ int main(void)
 		cmocka_unit_test(test_args),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_multiplexed),
+		cmocka_unit_test(test_subcall_above_last),
 		cmocka_unit_test(test_notify_and_flags),
 		cmocka_unit_test(test_refused),
 	};

@@ -63,8 +63,8 @@ static int wrong(struct verifier *v, const char *what, uint32_t pc)
 static int differs(struct verifier *v, uint32_t arch, uint32_t nr, uint32_t want, uint32_t got)
 {
 	return err_set(v->e, ERR_INTERNAL, -EINVAL,
-		       "the seccomp filter is not what its profile says: architecture %#x, system "
-		       "call %u: expected %#x, got %#x",
+		       "the seccomp filter is not what its profile says: architecture 0x%x, system "
+		       "call %u: expected 0x%x, got 0x%x",
 		       arch, nr, want, got);
 }
 

@@ -1,0 +1,74 @@
+/* The saved filter lies beside the state document. Host half. */
+#include "container/filter.h"
+
+#include <errno.h>
+
+#include "base/io.h"
+#include "base/json.h"
+#include "base/sys.h"
+#include "seccomp/listen/handover.h"
+
+#define FILTER_MAX (1 << 20)
+
+int filter_save(struct runtime *rt, const struct directory *d, const struct plan *plan,
+		struct err *e)
+{
+	char *bytes;
+	size_t len;
+	int r;
+
+	if (plan->filter.program.n == 0)
+		return 0;
+	r = seccomp_saved_format(rt->arena, &plan->filter, &bytes, &len);
+	return r < 0 ? err_set(e, ERR_INTERNAL, r, "out of memory")
+		     : directory_write_filter(d, bytes, len, e);
+}
+
+int filter_check_agent(const struct plan *plan, struct err *e)
+{
+	return plan->filter.receiver[0] == '\0' ? 0 : listen_check_agent(plan->filter.receiver, e);
+}
+
+int filter_load(struct runtime *rt, const struct directory *d, struct seccomp_saved *ret,
+		struct err *e)
+{
+	char *bytes;
+	size_t len;
+	int r = directory_read_filter(rt->arena, d, FILTER_MAX, &bytes, &len, e);
+
+	return r < 0 ? r : seccomp_saved_parse(rt->arena, bytes, len, ret, e);
+}
+
+/* config-linux.md, "The Container Process State". What is filtered is about to become the
+ * container's process, so its status is "creating" whichever command lets it. */
+static int process_state(struct arena *a, const struct state *s, const struct seccomp_saved *filter,
+			 pid_t pid, bool exec, const char **ret, size_t *ret_len)
+{
+	struct json_writer w;
+
+	json_writer_init(&w, a, false);
+	json_object_begin(&w);
+	json_kv_string(&w, "ociVersion", s->oci_version);
+	json_key(&w, "fds");
+	json_array_begin(&w);
+	json_string(&w, "seccompFd");
+	json_array_end(&w);
+	json_kv_i64(&w, "pid", pid);
+	if (filter->metadata[0] != '\0')
+		json_kv_string(&w, "metadata", filter->metadata);
+	json_key(&w, "state");
+	state_write_oci(&w, s, exec ? CONTAINER_RUNNING : CONTAINER_CREATING);
+	json_object_end(&w);
+	return json_writer_finish(&w, ret, ret_len);
+}
+
+int filter_hand_over(struct runtime *rt, const struct state *s, const struct seccomp_saved *filter,
+		     pid_t pid, bool exec, int fd, struct err *e)
+{
+	const char *text;
+	size_t len;
+	int r = process_state(rt->arena, s, filter, pid, exec, &text, &len);
+
+	return r < 0 ? err_set(e, ERR_INTERNAL, r, "out of memory")
+		     : listen_hand_over(filter->receiver, text, len, fd, e);
+}
