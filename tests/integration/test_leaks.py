@@ -25,6 +25,8 @@ def test_nothing(leaked):
 
 def test_process(leaked):
     child = subprocess.Popen(["sleep", "1000"])
+    # Popen returns when the exec is certain; the arguments appear a moment later.
+    harness.poll_until(pathlib.Path(f"/proc/{child.pid}/cmdline").read_bytes, "arguments")
     found = leaked()
     child.kill()
     child.wait()
