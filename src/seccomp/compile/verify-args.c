@@ -1,12 +1,13 @@
 /* The proof for arguments. Pure, host side.
  *
  * The twelve halves of arguments are intervals, with the outcomes of tests of their bits beside
- * them. A comparison that these do not decide is followed both ways. Rules that can no longer match
- * are dropped, then all knowledge of halves that no remaining rule looks at, and no instruction
- * from here on; what was seen before in the same place with the same knowledge is not followed
- * again. So the work is a small multiple of the rules where they look at different arguments, and
- * of the values where they look at the same. Where many rules look at many arguments it could still
- * be too much: then the program is run with values around those that the rules name. */
+ * them; what no value agrees with is not followed. A comparison that these do not decide is
+ * followed both ways. Rules that can no longer match are dropped, then all knowledge of halves that
+ * no remaining rule looks at, and no instruction from here on; what was seen before in the same
+ * place with the same knowledge is not followed again. So the work is a small multiple of the rules
+ * where they look at different arguments, and of the values where they look at the same. Where many
+ * rules look at many arguments it could still be too much: then the program is run with values
+ * around those that the rules name. */
 #include "seccomp/compile/verify-args.h"
 
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include <linux/seccomp.h>
 
 #include "base/str.h"
+#include "seccomp/compile/verify-bits.h"
 
 #define HALVES 12
 #define FACTS  16
@@ -24,9 +26,8 @@
 #define POINTS_MAX 20000
 
 struct fact {
-	uint32_t mask, value;
+	struct bits_fact bits;
 	uint8_t half;
-	bool equal;
 };
 
 /* Half 2 * n is the low one of argument n, 2 * n + 1 the high one. */
@@ -77,70 +78,113 @@ static int wrong(struct walk *w, uint32_t pc, const char *what)
 
 /* --- rules ------------------------------------------------------------------------------------ */
 
-static enum truth negate(enum truth t)
+/* Whether some value of @half is within [@first, @last] and agrees with all that is known, and with
+ * @more if it is given. */
+static bool exists(const struct known *k, unsigned half, uint32_t first, uint32_t last,
+		   const struct bits_fact *more)
 {
-	return t == MAYBE ? MAYBE : t == YES ? NO : YES;
+	struct bits_fact facts[FACTS + 1];
+	uint32_t n = 0;
+
+	first = MAX(first, k->first[half]);
+	last = MIN(last, k->last[half]);
+	for (uint32_t i = 0; i < k->n_facts; i++)
+		if (k->facts[i].half == half)
+			facts[n++] = k->facts[i].bits;
+	if (more)
+		facts[n++] = *more;
+	return bits_exist(facts, n, first, last);
 }
 
 /* Whether all values of a half agree with some bits, on what is known. */
 static enum truth bits_hold(const struct known *k, unsigned half, uint32_t mask, uint32_t value)
 {
+	struct bits_fact f = {.mask = mask, .value = value, .equal = true};
+
 	if (mask == 0)
 		return value == 0 ? YES : NO;
 	if (k->first[half] == k->last[half])
 		return (k->first[half] & mask) == value ? YES : NO;
-	if (mask == UINT32_MAX && (value < k->first[half] || value > k->last[half]))
+	if (!exists(k, half, 0, UINT32_MAX, &f))
 		return NO;
-	for (uint32_t i = 0; i < k->n_facts; i++) {
-		const struct fact *f = &k->facts[i];
+	f.equal = false;
+	return exists(k, half, 0, UINT32_MAX, &f) ? MAYBE : YES;
+}
 
-		if (f->half != half || f->mask != mask)
-			continue;
-		if (f->equal)
-			return f->value == value ? YES : NO;
-		if (f->value == value)
-			return NO;
-	}
-	return MAYBE;
+/* Whether an argument can be within [@min, @max]. What is known of one half does not depend on the
+ * other, and of each some value is possible. */
+static bool can_be(const struct known *k, unsigned arg, bool wide, uint64_t min, uint64_t max)
+{
+	uint32_t min_high = (uint32_t)(min >> 32), max_high = (uint32_t)(max >> 32);
+	unsigned low = 2U * arg, high = low + 1;
+
+	if (!wide)
+		return min_high == 0 &&
+		       exists(k, low, (uint32_t)min, max_high ? UINT32_MAX : (uint32_t)max, NULL);
+	if (min_high == max_high)
+		return exists(k, high, min_high, max_high, NULL) &&
+		       exists(k, low, (uint32_t)min, (uint32_t)max, NULL);
+	if (max_high - min_high > 1 && exists(k, high, min_high + 1, max_high - 1, NULL))
+		return true;
+	if (exists(k, high, min_high, min_high, NULL) &&
+	    exists(k, low, (uint32_t)min, UINT32_MAX, NULL))
+		return true;
+	return exists(k, high, max_high, max_high, NULL) && exists(k, low, 0, (uint32_t)max, NULL);
+}
+
+static bool can_be_less(const struct known *k, unsigned arg, bool wide, uint64_t v)
+{
+	return v > 0 && can_be(k, arg, wide, 0, v - 1);
+}
+
+static bool can_be_greater(const struct known *k, unsigned arg, bool wide, uint64_t v)
+{
+	return v < UINT64_MAX && can_be(k, arg, wide, v + 1, UINT64_MAX);
 }
 
 static enum truth cond_holds(const struct known *k, const struct seccomp_cond *c, bool wide)
 {
 	unsigned low = 2U * c->arg, high = low + 1;
-	uint64_t min = k->first[low], max = k->last[low];
+	uint64_t v = wide ? c->value : (uint32_t)c->value;
+	bool less, equal, greater, can = false, can_fail = false;
 	enum truth a, b;
 
-	if (wide) {
-		min |= (uint64_t)k->first[high] << 32;
-		max |= (uint64_t)k->last[high] << 32;
-	}
-	switch ((enum seccomp_op)c->op) {
-	case SECCOMP_OP_EQ:
-	case SECCOMP_OP_NE:
-		a = min == max && min == c->value ? YES : MAYBE;
-		if ((uint32_t)c->value < k->first[low] || (uint32_t)c->value > k->last[low])
-			a = NO;
-		if (wide && (c->value >> 32 < k->first[high] || c->value >> 32 > k->last[high]))
-			a = NO;
-		return c->op == SECCOMP_OP_EQ ? a : negate(a);
-	case SECCOMP_OP_LT:
-	case SECCOMP_OP_GE:
-		a = max < c->value ? YES : min >= c->value ? NO : MAYBE;
-		return c->op == SECCOMP_OP_LT ? a : negate(a);
-	case SECCOMP_OP_LE:
-	case SECCOMP_OP_GT:
-		a = max <= c->value ? YES : min > c->value ? NO : MAYBE;
-		return c->op == SECCOMP_OP_LE ? a : negate(a);
-	case SECCOMP_OP_MASKED_EQ:
+	if (c->op == SECCOMP_OP_MASKED_EQ) {
 		a = bits_hold(k, low, (uint32_t)c->mask, (uint32_t)c->value);
 		b = bits_hold(k, high, (uint32_t)(c->mask >> 32), (uint32_t)(c->value >> 32));
 		if (a == NO || b == NO)
 			return NO;
 		return a == YES && b == YES ? YES : MAYBE;
+	}
+	less = can_be_less(k, c->arg, wide, v);
+	equal = can_be(k, c->arg, wide, v, v);
+	greater = can_be_greater(k, c->arg, wide, v);
+	switch ((enum seccomp_op)c->op) {
+	case SECCOMP_OP_EQ:
+	case SECCOMP_OP_NE:
+		can = equal;
+		can_fail = less || greater;
+		break;
+	case SECCOMP_OP_LT:
+	case SECCOMP_OP_GE:
+		can = less;
+		can_fail = equal || greater;
+		break;
+	case SECCOMP_OP_LE:
+	case SECCOMP_OP_GT:
+		can = less || equal;
+		can_fail = greater;
+		break;
+	case SECCOMP_OP_MASKED_EQ:
 	case SECCOMP_OP_MAX:
 		break;
 	}
-	return MAYBE;
+	if (c->op == SECCOMP_OP_NE || c->op == SECCOMP_OP_GE || c->op == SECCOMP_OP_GT) {
+		less = can;
+		can = can_fail;
+		can_fail = less;
+	}
+	return can && can_fail ? MAYBE : can ? YES : NO;
 }
 
 static enum truth rule_holds(struct walk *w, const struct known *k, const struct seccomp_rule *r)
@@ -226,8 +270,8 @@ static uint64_t state_hash(const struct verify_state *s)
 	for (uint32_t i = 0; i < s->known.n_facts; i++) {
 		const struct fact *f = &s->known.facts[i];
 
-		h = mix(h, (uint64_t)f->mask << 32 | f->value);
-		h = mix(h, (uint64_t)f->half << 1 | f->equal);
+		h = mix(h, (uint64_t)f->bits.mask << 32 | f->bits.value);
+		h = mix(h, (uint64_t)f->half << 1 | f->bits.equal);
 	}
 	return h ? h : 1;
 }
@@ -339,7 +383,7 @@ static int push_interval(struct walk *w, const struct verify_state *s, uint32_t 
 
 	part.known.first[s->half] = MAX(first, s->known.first[s->half]);
 	part.known.last[s->half] = MIN(last, s->known.last[s->half]);
-	if (part.known.first[s->half] > part.known.last[s->half])
+	if (!exists(&part.known, s->half, 0, UINT32_MAX, NULL))
 		return 0;
 	return push(w, &part, pc);
 }
@@ -392,9 +436,9 @@ static int branch_bits(struct walk *w, const struct verify_state *s, uint32_t ma
 	if (s->known.n_facts == FACTS)
 		return GIVE_UP;
 	f = &part.known.facts[part.known.n_facts++];
-	*f = (struct fact){.mask = mask, .value = value, .half = (uint8_t)s->half, .equal = false};
+	*f = (struct fact){.bits = {.mask = mask, .value = value}, .half = (uint8_t)s->half};
 	r = push(w, &part, no);
-	f->equal = true;
+	f->bits.equal = true;
 	return r ? r : push(w, &part, yes);
 }
 
