@@ -26,6 +26,21 @@ struct pidfd_info {
 #define F_EMPTY_PATH    4 /* MOVE_MOUNT_F_EMPTY_PATH */
 #define UMOUNT_FLAGS    (2 /* MNT_DETACH */ | 8 /* UMOUNT_NOFOLLOW */)
 
+/* The file belongs to the kernel's root, whom not every user namespace has: -EACCES. */
+static int open_pinned(const struct directory *d)
+{
+	return sys_openat(d->fd, EXIT_FILE, O_RDONLY | O_CLOEXEC, 0);
+}
+
+void exit_unpin(int dir_fd)
+{
+	char path[64];
+
+	(void)str_format(path, sizeof(path), "/proc/self/fd/%d/" EXIT_FILE, dir_fd);
+	(void)sys_umount2(path, UMOUNT_FLAGS);
+	(void)sys_unlinkat(dir_fd, EXIT_FILE, 0);
+}
+
 int exit_pin(const struct directory *d, int pidfd)
 {
 	_cleanup_close_ int tree = sys_open_tree(pidfd, "", OPEN_TREE_FLAGS), file = -EBADF;
@@ -37,18 +52,12 @@ int exit_pin(const struct directory *d, int pidfd)
 	if (file < 0)
 		return file;
 	r = sys_move_mount(tree, "", d->fd, EXIT_FILE, F_EMPTY_PATH);
+	if (r == 0)
+		r = open_pinned(d);
 	if (r < 0)
-		(void)sys_unlinkat(d->fd, EXIT_FILE, 0);
-	return r;
-}
-
-void exit_unpin(int dir_fd)
-{
-	char path[64];
-
-	(void)str_format(path, sizeof(path), "/proc/self/fd/%d/" EXIT_FILE, dir_fd);
-	(void)sys_umount2(path, UMOUNT_FLAGS);
-	(void)sys_unlinkat(dir_fd, EXIT_FILE, 0);
+		exit_unpin(d->fd);
+	(void)fd_close(r);
+	return r < 0 ? r : 0;
 }
 
 /* What wait(2) tells as a shell does. */
@@ -75,7 +84,7 @@ static int ask_pidfd(int pidfd, int *ret)
 
 static int ask_pinned(const struct directory *d, int *ret)
 {
-	_cleanup_close_ int fd = sys_openat(d->fd, EXIT_FILE, O_RDONLY | O_CLOEXEC, 0);
+	_cleanup_close_ int fd = open_pinned(d);
 
 	return fd < 0 ? fd : ask_pidfd(fd, ret);
 }
