@@ -380,8 +380,8 @@ static int child(void *arg)
 		return fail(r, "drop privileges", q);
 	(void)sys_setsid();
 	(void)sys_close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-	q = sys_execveat(AT_FDCWD, argv[0], (char *const *)(uintptr_t)argv,
-			 (char *const *)(uintptr_t)environment, 0);
+	q = sys_execve(argv[0], (char *const *)(uintptr_t)argv,
+		       (char *const *)(uintptr_t)environment);
 	return fail(r, "exec /bin/true", q);
 }
 
