@@ -8,7 +8,6 @@
 #include "base/str.h"
 #include "base/sys.h"
 
-#define POLLIN_    1
 #define STACK_SIZE 16384
 
 struct running {
@@ -84,21 +83,6 @@ static int child_main(void *arg)
 	return 127;
 }
 
-static int await_end(int pidfd, int timeout_ms)
-{
-	uint64_t deadline = sys_now_ms() + (timeout_ms < 0 ? 0 : (uint64_t)timeout_ms);
-	int r;
-
-	do {
-		struct sys_pollfd p = {.fd = pidfd, .events = POLLIN_};
-		uint64_t now = sys_now_ms();
-		int left = timeout_ms < 0 ? -1 : now < deadline ? (int)(deadline - now) : 0;
-
-		r = sys_poll(&p, 1, left);
-	} while (r == -EINTR);
-	return r == 0 ? -ETIMEDOUT : r < 0 ? r : 0;
-}
-
 /* The end of the file @fd as one printable line. */
 static void read_tail(int fd, char buf[static CHILD_OUTPUT_SIZE])
 {
@@ -153,7 +137,7 @@ int child_run(const struct child *c, struct child_result *ret)
 		pidfd = -EBADF;
 		return pid;
 	}
-	r = x.error < 0 ? x.error : await_end(pidfd, c->timeout_ms);
+	r = x.error < 0 ? x.error : sys_await_end(pidfd, c->timeout_ms);
 	if (r < 0) {
 		(void)sys_pidfd_send_signal(pidfd, SIGKILL);
 		(void)sys_kill(-pid, SIGKILL);

@@ -13,6 +13,21 @@ int sys_poll(struct sys_pollfd *fds, unsigned n, int timeout_ms)
 	return (int)SYS5(ppoll, fds, n, timeout_ms < 0 ? NULL : &ts, 0, SYS_SIGSET_SIZE);
 }
 
+int sys_await_end(int pidfd, int timeout_ms)
+{
+	struct sys_pollfd p = {.fd = pidfd, .events = POLLIN};
+	uint64_t deadline = timeout_ms > 0 ? sys_now_ms() + (uint64_t)timeout_ms : 0, now;
+	int left = timeout_ms, r;
+
+	while ((r = sys_poll(&p, 1, left)) == -EINTR) {
+		if (timeout_ms <= 0)
+			continue;
+		now = sys_now_ms();
+		left = now < deadline ? (int)(deadline - now) : 0;
+	}
+	return r == 0 ? -ETIMEDOUT : MIN(r, 0);
+}
+
 uint64_t sys_now_ms(void)
 {
 	struct timespec ts = {0};

@@ -442,7 +442,7 @@ int cgroup_oom_watch(const struct cgroup *c, short *ret_events)
 {
 	int fd = open_any(c, "memory.events", O_RDONLY);
 
-	*ret_events = fd >= 0 ? 2 /* POLLPRI */ : 1 /* POLLIN */;
+	*ret_events = fd >= 0 ? POLLPRI : POLLIN;
 	return fd == -ENOENT ? watch_v1(c) : fd;
 }
 

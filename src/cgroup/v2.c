@@ -4,7 +4,6 @@
  * since this descriptor read it, so no change is missed in between. */
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 
 #include "base/fd.h"
 #include "base/io.h"

@@ -53,7 +53,7 @@ static int tell(struct watch *w, bool is_oom, struct err *e)
  * while that it met the limit is told as it is (memory.disableOOMKiller). */
 static int look_for_oom(struct watch *w, bool woken, struct err *e)
 {
-	bool is_v1 = w->oom_events == 1 /* POLLIN */;
+	bool is_v1 = w->oom_events == POLLIN;
 	struct cgroup_oom before = w->oom;
 	int r = cgroup_oom_read(&w->cgroup, w->oom_fd, &w->oom);
 
@@ -85,7 +85,7 @@ static int watch(struct watch *w, unsigned interval_ms, struct err *e)
 
 	while (r == 0) {
 		struct sys_pollfd fds[] = {
-			{.fd = w->live.pidfd, .events = 1 /* POLLIN */},
+			{.fd = w->live.pidfd, .events = POLLIN},
 			{.fd = w->oom_fd, .events = w->oom_events},
 		};
 

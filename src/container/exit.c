@@ -22,10 +22,6 @@ struct pidfd_info {
 #define GET_INFO  _IOWR(0xff, 11, struct pidfd_info)
 #define INFO_EXIT (1U << 3) /* since 6.15, and only once the process has been waited for */
 
-#define OPEN_TREE_FLAGS (1 /* OPEN_TREE_CLONE */ | O_CLOEXEC | AT_EMPTY_PATH)
-#define F_EMPTY_PATH    4 /* MOVE_MOUNT_F_EMPTY_PATH */
-#define UMOUNT_FLAGS    (2 /* MNT_DETACH */ | 8 /* UMOUNT_NOFOLLOW */)
-
 /* The file belongs to the kernel's root, whom not every user namespace has: -EACCES. */
 static int open_pinned(const struct directory *d)
 {
@@ -37,13 +33,15 @@ void exit_unpin(int dir_fd)
 	char path[64];
 
 	(void)str_format(path, sizeof(path), "/proc/self/fd/%d/" EXIT_FILE, dir_fd);
-	(void)sys_umount2(path, UMOUNT_FLAGS);
+	(void)sys_umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
 	(void)sys_unlinkat(dir_fd, EXIT_FILE, 0);
 }
 
 int exit_pin(const struct directory *d, int pidfd)
 {
-	_cleanup_close_ int tree = sys_open_tree(pidfd, "", OPEN_TREE_FLAGS), file = -EBADF;
+	_cleanup_close_ int tree = sys_open_tree(
+				    pidfd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH),
+			    file = -EBADF;
 	int r;
 
 	if (tree < 0)
@@ -51,7 +49,7 @@ int exit_pin(const struct directory *d, int pidfd)
 	file = sys_openat(d->fd, EXIT_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (file < 0)
 		return file;
-	r = sys_move_mount(tree, "", d->fd, EXIT_FILE, F_EMPTY_PATH);
+	r = sys_move_mount(tree, "", d->fd, EXIT_FILE, MOVE_MOUNT_F_EMPTY_PATH);
 	if (r == 0)
 		r = open_pinned(d);
 	if (r < 0)

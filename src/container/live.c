@@ -21,14 +21,6 @@ const char *container_status_name(enum container_status s)
 	return names[s];
 }
 
-/* One that has ended, but was not waited for yet, is no longer running for anybody. */
-static bool has_ended(int pidfd)
-{
-	struct sys_pollfd p = {.fd = pidfd, .events = 1 /* POLLIN */};
-
-	return sys_poll(&p, 1, 0) > 0;
-}
-
 /* A pidfd of the very process that the document names: opened first, then proven by its start time.
  */
 static int open_process(const struct state *s, bool *ret_is_init, struct err *e)
@@ -48,7 +40,9 @@ static int open_process(const struct state *s, bool *ret_is_init, struct err *e)
 	if (proc_fd < 0)
 		return proc_fd;
 	r = proc_identify(proc_fd, s->pid, &id);
-	if (r == -ESRCH || (r == 0 && (id.start_time != s->start_time || has_ended(pidfd))))
+	/* One that has ended, but was not waited for yet, is no longer running for anybody. */
+	if (r == -ESRCH ||
+	    (r == 0 && (id.start_time != s->start_time || sys_await_end(pidfd, 0) == 0)))
 		return -ESRCH;
 	if (r < 0)
 		return err_sys(e, ERR_INTERNAL, r, "examine process %d", s->pid);
@@ -147,15 +141,7 @@ void live_close(struct live *l)
 
 int live_await_end(const struct live *l, int timeout_ms)
 {
-	uint64_t deadline = sys_now_ms() + (uint64_t)timeout_ms, now;
-
-	while ((now = sys_now_ms()) < deadline) {
-		struct sys_pollfd p = {.fd = l->pidfd, .events = 1 /* POLLIN */};
-
-		if (sys_poll(&p, 1, (int)(deadline - now)) > 0)
-			return 0;
-	}
-	return -ETIMEDOUT;
+	return sys_await_end(l->pidfd, timeout_ms);
 }
 
 int live_not_running(const struct live *l, struct err *e)

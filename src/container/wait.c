@@ -24,14 +24,8 @@ static int open_made(struct runtime *rt, const char *id, struct live *l, struct 
 
 static int await_end(const struct live *l, struct err *e)
 {
-	struct sys_pollfd p = {.fd = l->pidfd, .events = 1 /* POLLIN */};
-	int r;
+	int r = l->pidfd >= 0 ? sys_await_end(l->pidfd, -1) : 0;
 
-	if (l->pidfd < 0)
-		return 0;
-	do
-		r = sys_poll(&p, 1, -1);
-	while (r == -EINTR);
 	return r < 0 ? err_sys(e, ERR_INTERNAL, r, "wait for container \"%s\"", l->state.id) : 0;
 }
 

@@ -243,13 +243,6 @@ static const char *step_name(const struct launch *l)
 	return n == 0 || n > k->steps.n ? "" : print_op_name((enum plan_op)steps[n - 1].op);
 }
 
-static bool has_ended(int pidfd, int timeout_ms)
-{
-	struct sys_pollfd p = {.fd = pidfd, .events = 1 /* POLLIN */};
-
-	return sys_poll(&p, 1, timeout_ms) > 0;
-}
-
 /* The channel closed without a word: the process ended. Tell how, and in which step. Whoever traces
  * it may have closed the channel in its name, and may keep its status for himself; neither holds
  * us. */
@@ -260,7 +253,7 @@ static int describe_end(struct launch *l, struct err *e)
 	siginfo_t info = {0};
 	int r;
 
-	if (!has_ended(fd, END_MS))
+	if (sys_await_end(fd, END_MS) < 0)
 		return err_set(e, ERR_INIT_DIED, -EIO, CLOSED_ALIVE);
 	r = sys_wait_pidfd(fd, &info, WEXITED | WNOWAIT | WNOHANG);
 	if (r < 0 || info.si_pid == 0)
@@ -531,7 +524,7 @@ static int await_program(struct launch *l, struct err *e)
 	if (l->page->step < k->steps.n)
 		return describe_end(l, e);
 	for (unsigned ms = 0; is_init(l); ms++) {
-		if (has_ended(l->pidfd, 1))
+		if (sys_await_end(l->pidfd, 1) == 0)
 			return is_init(l) ? describe_end(l, e) : 0;
 		if (ms == END_MS)
 			return err_set(e, ERR_INIT_DIED, -EIO, CLOSED_ALIVE);

@@ -10,7 +10,6 @@
 #include "base/str.h"
 #include "base/sys.h"
 
-#define POLLIN_            1
 #define BARRIER_TIMEOUT_MS 5000
 
 bool notify_wanted(void)
@@ -121,8 +120,8 @@ void notify_await(int fd, int pidfd, pid_t main_pid)
 {
 	for (;;) {
 		struct sys_pollfd fds[2] = {
-			{.fd = fd, .events = POLLIN_},
-			{.fd = pidfd, .events = POLLIN_},
+			{.fd = fd, .events = POLLIN},
+			{.fd = pidfd, .events = POLLIN},
 		};
 		int r = sys_poll(fds, 2, -1);
 

@@ -12,10 +12,6 @@
 #include "base/sys.h"
 #include "host/console.h"
 
-/* poll(2)'s POLLIN and POLLOUT. */
-#define READY_IN  0x001
-#define READY_OUT 0x004
-
 /* Bytes on their way in one direction. */
 struct pump {
 	int from, to;
@@ -114,9 +110,9 @@ static void pump_write(struct pump *p)
 static struct sys_pollfd pump_poll(const struct pump *p)
 {
 	if (p->start < p->end)
-		return (struct sys_pollfd){.fd = p->to, .events = READY_OUT};
+		return (struct sys_pollfd){.fd = p->to, .events = POLLOUT};
 	if (p->open)
-		return (struct sys_pollfd){.fd = p->from, .events = READY_IN};
+		return (struct sys_pollfd){.fd = p->from, .events = POLLIN};
 	return (struct sys_pollfd){.fd = -1};
 }
 
@@ -186,11 +182,11 @@ static int loop(struct supervisor *s, struct err *e)
 {
 	for (;;) {
 		struct sys_pollfd fds[5] = {
-			{.fd = s->launch->pidfd, .events = READY_IN},
-			{.fd = s->signal_fd, .events = READY_IN},
+			{.fd = s->launch->pidfd, .events = POLLIN},
+			{.fd = s->signal_fd, .events = POLLIN},
 			{.fd = -1},
 			{.fd = -1},
-			{.fd = s->launch->notify_fd, .events = READY_IN},
+			{.fd = s->launch->notify_fd, .events = POLLIN},
 		};
 		int r;
 
