@@ -19,7 +19,11 @@ void cgroup_close(struct cgroup *c)
 int cgroup_resolve(struct arena *a, const struct plan_cgroup *plan, const struct facts *facts,
 		   struct cgroup_ref *ret, struct err *e)
 {
-	struct cgroup_ref ref = {.manager = plan->manager, .unified_dir = ""};
+	struct cgroup_ref ref = {
+		.manager = plan->manager,
+		.user_manager = plan->user_manager,
+		.unified_dir = "",
+	};
 	bool ok = true;
 
 	/* A scope's place is known when systemd has made it. */

@@ -17,7 +17,8 @@
  * again from the state document. */
 struct cgroup_ref {
 	enum cgroup_manager manager;
-	const char *unified_dir;            /* absolute directory in the v2 hierarchy, "" if none */
+	bool user_manager;       /* with systemd: an ordinary user's, not the machine's */
+	const char *unified_dir; /* absolute directory in the v2 hierarchy, "" if none */
 	const char *v1_dirs[CGROUP_V1_MAX]; /* absolute directories in v1 hierarchies */
 	size_t n_v1;
 };

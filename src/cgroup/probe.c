@@ -231,14 +231,23 @@ static int locate_v1(struct arena *a, struct facts_cgroup *f, struct err *e)
 
 static int probe_self(struct arena *a, struct facts_cgroup *f, struct err *e)
 {
-	const char *dir;
+	const char *dir, *procs;
 
 	if (f->unified_mount_point[0] == '\0' || f->unified_self_path[0] == '\0')
 		return 0;
 	dir = arena_format(a, "%s%s", f->unified_mount_point, f->unified_self_path);
-	if (!dir)
+	procs = arena_format(a, "%s/../cgroup.procs", dir);
+	if (!dir || !procs)
 		return no_memory(e);
-	f->self_writable = sys_faccessat(AT_FDCWD, dir, 02 /* W_OK */) == 0;
+	f->self_writable = sys_faccessat(AT_FDCWD, dir, W_OK) == 0;
+	/* A caller at the root of the hierarchy has nothing beside it. */
+	if (str_eq(f->unified_self_path, "/"))
+		return 0;
+	f->parent_writable = sys_faccessat(AT_FDCWD, procs, W_OK) == 0;
+	procs = arena_format(a, "%s/..", dir);
+	if (!procs)
+		return no_memory(e);
+	f->parent_writable = f->parent_writable && sys_faccessat(AT_FDCWD, procs, W_OK) == 0;
 	return 0;
 }
 

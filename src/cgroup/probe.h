@@ -11,7 +11,7 @@
 /* Look at /sys/fs/cgroup and, where v1 hierarchies alone are mounted, or @need_self or @need_v1 is
  * set, at /proc/self/cgroup. Without @need_v1 the hierarchies of a hybrid host stay unknown: it
  * takes a system call for each to find them. Without @need_self (plan_cgroup_needs_self() tells)
- * unified_self_path may be "" and self_writable is false. A unified host costs one system call
+ * unified_self_path may be "", and nothing is writable. A unified host costs one system call
  * then. Strings live in @a or are static. Returns 0 or -errno; CGROUP_NONE is not an error. */
 int cgroup_probe(struct arena *a, bool need_self, bool need_v1, struct facts_cgroup *ret,
 		 struct err *e) _must_check_;

@@ -311,13 +311,29 @@ static int go_ahead(struct creation *c, struct err *e)
 	return r < 0 ? r : launch_await_ready(&c->launch, e);
 }
 
+/* The limits that init would not have fitted below. */
+static int limit_late(struct creation *c, struct err *e)
+{
+	struct plan_cgroup *plan = &c->loaded.plan.cgroup;
+	int r = 0;
+
+	if (!plan_cgroup_late(plan))
+		return 0;
+	if (has_scope(c)) {
+		r = plan_cgroup_properties(c->rt->arena, plan, true, e);
+		if (r == 0)
+			r = systemd_set_properties(plan, e);
+	}
+	return r < 0 ? r : cgroup_write_late(&c->cgroup, plan, e);
+}
+
 /* Every word in its order: init waits until all is handed over and written. */
 static int go_in_turn(struct creation *c, enum state_phase phase, struct err *e)
 {
 	int r = launch_await_ready(&c->launch, e);
 
 	if (r == 0)
-		r = cgroup_write_late(&c->cgroup, &c->loaded.plan.cgroup, e);
+		r = limit_late(c, e);
 	if (r == 0)
 		r = attach_hand_over(&c->launch, c->o->console_socket, pidfd_socket(c), e);
 	if (r == 0)

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "container/exit.h"
+#include "host/facts.h"
 #include "host/notify.h"
 
 #include <stdlib.h>
@@ -25,52 +26,16 @@
 #define STATE_MAX  (1 << 20)
 #define CONFIG_MAX (64 << 20)
 
-/* Root of a user namespace, whose map is not that of the initial one. */
-static bool in_user_namespace(void)
-{
-	_cleanup_close_ int fd =
-		sys_openat(AT_FDCWD, "/proc/self/uid_map", O_RDONLY | O_CLOEXEC, 0);
-	char map[128], *p = map;
-	ssize_t n = fd < 0 ? fd : sys_read(fd, map, sizeof(map) - 1);
-
-	if (n <= 0)
-		return false;
-	map[n] = '\0';
-	for (unsigned field = 0; field < 3; field++) {
-		size_t len;
-
-		p += strspn(p, " ");
-		len = strcspn(p, " \n");
-		if (len != strlen(field < 2 ? "0" : "4294967295") ||
-		    !str_starts(p, field < 2 ? "0" : "4294967295"))
-			return true;
-		p += len;
-	}
-	return false;
-}
-
-/* Whether /run is ours to use. An engine of an ordinary user may be root in its own user namespace
- * only, with the user's environment. */
-static bool is_system_root(uint32_t euid, bool has_xdg)
-{
-	const char *user = getenv("USER");
-
-	if (euid != 0)
-		return false;
-	return !has_xdg || (user && str_eq(user, "root")) || !in_user_namespace();
-}
-
 const char *container_root_default(struct arena *a)
 {
 	const char *xdg = getenv("XDG_RUNTIME_DIR");
-	uint32_t euid = (uint32_t)getauxval(AT_EUID);
 	bool has_xdg = xdg && *xdg == '/';
 	const char *path;
 
-	if (is_system_root(euid, has_xdg))
+	if (!facts_is_for_user())
 		return "/run/coracle";
 	path = has_xdg ? arena_format(a, "%s/coracle", xdg)
-		       : arena_format(a, "/tmp/coracle-%u", euid);
+		       : arena_format(a, "/tmp/coracle-%u", (uint32_t)getauxval(AT_EUID));
 	return path ? path : "";
 }
 

@@ -28,6 +28,8 @@ static void write_cgroup(struct json_writer *w, const struct cgroup_ref *c)
 	json_key(w, "cgroup");
 	json_object_begin(w);
 	json_kv_string(w, "manager", manager_names[c->manager]);
+	if (c->user_manager)
+		json_kv_bool(w, "userManager", true);
 	json_kv_string(w, "unified", c->unified_dir ? c->unified_dir : "");
 	json_key(w, "v1");
 	json_array_begin(w);
@@ -194,6 +196,9 @@ static int read_cgroup(struct reader *r, const struct json_value *v)
 		if (q == 0 && str_eq(key, "manager") && item.type == JSON_STRING) {
 			q = index_of(manager_names, ARRAY_SIZE(manager_names), item.text);
 			c->manager = (enum cgroup_manager)MAX(q, 0);
+		} else if (q == 0 && str_eq(key, "userManager") &&
+			   (item.type == JSON_TRUE || item.type == JSON_FALSE)) {
+			c->user_manager = item.type == JSON_TRUE;
 		} else if (q == 0 && str_eq(key, "unified") && item.type == JSON_STRING) {
 			c->unified_dir = item.text;
 		} else if (q == 0 && str_eq(key, "v1")) {

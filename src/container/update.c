@@ -10,6 +10,7 @@
 #include "container/live.h"
 #include "container/load.h"
 #include "host/facts.h"
+#include "host/systemd.h"
 #include "oci/names.h"
 
 #define RESOURCES_MAX (1 << 20)
@@ -173,6 +174,25 @@ static int write_limits(struct update *u, struct err *e)
 	return r < 0 ? r : cgroup_update(ref, &u->plan, e);
 }
 
+/* systemd must know too, or it would bring back the old ones when it reloads. After the files,
+ * whose errors say more; and they are written again, since systemd writes them as it understands
+ * them. */
+static int tell_systemd(struct update *u, struct err *e)
+{
+	struct cgroup_ref *ref = &u->live.state.cgroup;
+	int r;
+
+	if (ref->manager != CGROUP_MANAGER_SYSTEMD)
+		return 0;
+	u->plan.unit = strrchr(ref->unified_dir, '/') + 1;
+	u->plan.user_manager = ref->user_manager;
+	r = plan_cgroup_properties(u->rt->arena, &u->plan, false, e);
+	if (r < 0 || u->plan.n_properties == 0)
+		return r;
+	r = systemd_set_properties(&u->plan, e);
+	return r < 0 ? r : cgroup_update(ref, &u->plan, e);
+}
+
 static int write_devices(struct update *u, struct err *e)
 {
 	struct cgroup c = CGROUP_INIT;
@@ -258,6 +278,8 @@ static int update(struct update *u, struct err *e)
 				       e);
 	if (r == 0 && u->plan.n_writes > 0)
 		r = write_limits(u, e);
+	if (r == 0 && u->plan.n_writes > 0)
+		r = tell_systemd(u, e);
 	if (r == 0 && u->asked.n_devices > 0)
 		r = write_devices(u, e);
 	if (r == 0)

@@ -2,6 +2,7 @@
 #include "host/facts.h"
 
 #include <linux/prctl.h>
+#include <stdlib.h>
 #include <sys/auxv.h>
 
 #include "base/io.h"
@@ -79,17 +80,30 @@ static int probe_status(struct arena *a, int proc_fd, struct facts *f, struct er
 	return 0;
 }
 
-/* The first user namespace maps everything to itself (user_namespaces(7)). */
-static bool in_first_user_namespace(struct arena *a, int proc_fd)
+/* Is @fd, which is closed, the map of the first user namespace, which maps everything to itself
+ * (user_namespaces(7))? */
+static bool is_first_map(int fd)
 {
-	char *text;
-	size_t len;
-	int fd = proc_open_at(proc_fd, "self/uid_map", O_RDONLY), r;
+	char text[128];
+	ssize_t n = fd < 0 ? fd : sys_read(fd, text, sizeof(text) - 1);
 
-	r = fd < 0 ? fd : io_read_fd(a, fd, 65536, &text, &len);
 	if (fd >= 0)
 		(void)sys_close(fd);
-	return r == 0 && strstr(text, " 4294967295") != NULL;
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	return strstr(text, " 4294967295") != NULL;
+}
+
+bool facts_is_for_user(void)
+{
+	const char *xdg = getenv("XDG_RUNTIME_DIR"), *user = getenv("USER");
+
+	if (getauxval(AT_EUID) != 0)
+		return true;
+	if (!xdg || xdg[0] != '/' || (user && str_eq(user, "root")))
+		return false;
+	return !is_first_map(sys_openat(AT_FDCWD, "/proc/self/uid_map", O_RDONLY | O_CLOEXEC, 0));
 }
 
 static int probe_limits(struct facts *f, struct err *e)
@@ -130,8 +144,10 @@ int facts_probe(struct arena *a, struct facts_needs needs, struct facts *ret, st
 	if (r < 0)
 		return r;
 	if (needs.nested || (needs.devices && f.may_bpf))
-		f.nested = !in_first_user_namespace(a, proc_fd);
+		f.nested = !is_first_map(proc_open_at(proc_fd, "self/uid_map", O_RDONLY));
 	f.may_bpf = f.may_bpf && !f.nested;
+	if (needs.manager)
+		f.user_manager = facts_is_for_user();
 	*ret = f;
 	return 0;
 }

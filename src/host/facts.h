@@ -17,8 +17,13 @@ struct facts_needs {
 	bool sub_ids;     /* the caller's subordinate ids */
 	bool devices;     /* whether a device policy may be loaded */
 	bool nested;      /* whether device nodes can be made */
+	bool manager;     /* whose systemd is asked */
 };
 
 /* Returns 0 or -errno; strings live in @a. */
 int facts_probe(struct arena *a, struct facts_needs needs, struct facts *ret, struct err *e)
 	_must_check_;
+
+/* Does our caller count as an ordinary user, so that /run and the machine's systemd are not ours to
+ * use? An engine of one may be root in its own user namespace only, with the user's environment. */
+bool facts_is_for_user(void);

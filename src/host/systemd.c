@@ -1,5 +1,6 @@
-/* Asking systemd for a scope. Runs on the host's side, with the process waiting for its first
- * message: a scope needs a process, and the process a cgroup before it makes its namespaces. */
+/* Asking systemd for a scope, and telling it when limits change. Runs on the host's side; for a new
+ * container with the process waiting for its first message: a scope needs a process, and the
+ * process a cgroup before it makes its namespaces. */
 #include "host/systemd.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@
 #define TIMEOUT_MS 30000
 #define CGROUP_MAX (64U << 10)
 
+/* What coracle-systemd reads. @pid: the first process of a new scope, else 0. */
 static int make_request(const struct plan_cgroup *plan, pid_t pid, struct err *e)
 {
 	_cleanup_close_ int fd = sys_memfd_create("coracle-scope", MFD_CLOEXEC);
@@ -24,7 +26,11 @@ static int make_request(const struct plan_cgroup *plan, pid_t pid, struct err *e
 	int r = fd;
 
 	if (r >= 0) {
-		(void)str_format(line, sizeof(line), "unit %s\npid %d\n", plan->unit, (int)pid);
+		(void)str_format(line, sizeof(line), "unit %s\n", plan->unit);
+		r = io_write_all(fd, line, strlen(line));
+	}
+	if (r >= 0 && pid > 0) {
+		(void)str_format(line, sizeof(line), "pid %d\n", (int)pid);
 		r = io_write_all(fd, line, strlen(line));
 	}
 	for (size_t i = 0; r >= 0 && i < plan->n_properties; i++) {
@@ -38,9 +44,11 @@ static int make_request(const struct plan_cgroup *plan, pid_t pid, struct err *e
 	return r < 0 ? err_sys(e, ERR_CGROUP, r, "write the request to systemd") : TAKE_FD(fd);
 }
 
-static int ask(const struct plan_cgroup *plan, int request, struct err *e)
+/* @failure: what is said of the unit when systemd refuses. */
+static int ask(const struct plan_cgroup *plan, const char *verb, int request, const char *failure,
+	       struct err *e)
 {
-	const char *argv[] = {"coracle-systemd", plan->user_manager ? "user" : "system", "start",
+	const char *argv[] = {"coracle-systemd", plan->user_manager ? "user" : "system", verb,
 			      NULL};
 	char path[PATH_MAX];
 	struct child_result result;
@@ -67,21 +75,39 @@ static int ask(const struct plan_cgroup *plan, int request, struct err *e)
 		return err_sys(e, ERR_COMPANION, r, "execute %s", path);
 	if (result.status == 0)
 		return 0;
-	err_set(e, ERR_CGROUP, -EIO, "systemd makes no scope \"%s\": %s", plan->unit,
-		result.output);
+	return err_set(e, ERR_CGROUP, -EIO, "%s \"%s\": %s", failure, plan->unit, result.output);
+}
+
+static int start_scope(const struct plan_cgroup *plan, pid_t pid, struct err *e)
+{
+	_cleanup_close_ int request = make_request(plan, pid, e);
+	int r = request < 0 ? request : ask(plan, "start", request, "systemd makes no scope", e);
+
+	if (r >= 0 || e->id != ERR_CGROUP)
+		return r;
 	return err_hint(e, plan->user_manager ? "is there a user session (loginctl enable-linger)? "
 						"--cgroup-manager=cgroupfs does without systemd"
 					      : "--cgroup-manager=cgroupfs does without systemd");
 }
 
+int systemd_set_properties(const struct plan_cgroup *plan, struct err *e)
+{
+	_cleanup_close_ int request = -EBADF;
+
+	if (plan->n_properties == 0)
+		return 0;
+	request = make_request(plan, 0, e);
+	return request < 0 ? request
+			   : ask(plan, "set", request, "systemd does not change the scope", e);
+}
+
 int systemd_start_scope(struct arena *a, const struct plan_cgroup *plan, pid_t pid,
 			const char **ret_path, struct err *e)
 {
-	_cleanup_close_ int request = make_request(plan, pid, e);
 	struct facts_cgroup f = {.unified_self_path = ""};
 	size_t len, unit = strlen(plan->unit);
 	char path[32], *text;
-	int r = request < 0 ? request : ask(plan, request, e);
+	int r = start_scope(plan, pid, e);
 
 	if (r < 0)
 		return r;

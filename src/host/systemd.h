@@ -1,4 +1,5 @@
-/* Asking systemd for a scope, by way of the program that speaks its protocol. */
+/* Asking systemd for a scope, and for other limits of it, by way of the program that speaks its
+ * protocol. */
 #pragma once
 
 #include <sys/types.h>
@@ -11,3 +12,7 @@
  * of its cgroup in the v2 hierarchy in *@ret_path, or -errno. */
 int systemd_start_scope(struct arena *a, const struct plan_cgroup *plan, pid_t pid,
 			const char **ret_path, struct err *e) _must_check_;
+
+/* Tell systemd of plan->properties of the scope plan->unit, if there are any: they hold from then
+ * on, and after it has reloaded. Returns 0 or -errno. */
+int systemd_set_properties(const struct plan_cgroup *plan, struct err *e) _must_check_;

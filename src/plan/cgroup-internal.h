@@ -32,3 +32,18 @@ int limits_invalid(const struct limits *l, const char *key, const char *text);
 
 /* blockIO. */
 int limits_block_io(struct limits *l);
+
+/* The unit of a systemd scope in the making: properties are appended to @plan. */
+struct scope {
+	struct arena *arena;
+	struct plan_cgroup *plan;
+	struct err *e;
+};
+
+/* Append the line "@type @name @value" that coracle-systemd reads. Returns 0 or -errno. */
+int scope_add(struct scope *s, const char *type, const char *name, const char *value) _must_check_;
+int scope_add_u64(struct scope *s, const char *type, const char *name, uint64_t v) _must_check_;
+
+/* Append what systemd has a property for among the plan's writes that are @late, or those that are
+ * not. */
+int scope_add_limits(struct scope *s, bool late) _must_check_;

@@ -1,12 +1,11 @@
-/* The scope that systemd is asked for: its name, its place, and what systemd must know of the
- * limits, since it writes its own idea of them whenever it reloads. Pure. */
+/* The scope that systemd is asked for: its name, its place, and what the configuration says of it.
+ * Pure. */
 #include <errno.h>
 
 #include "base/str.h"
 #include "plan/cgroup-internal.h"
 
-#define PROPERTIES_MAX 64
-#define NAME_MAX_UNIT  255
+#define NAME_MAX_UNIT 255
 
 #define ANNOTATION_PREFIX "org.systemd.property."
 
@@ -24,77 +23,12 @@ static int path_invalid(struct err *e, const char *text)
 
 /* --- properties ------------------------------------------------------------------------------- */
 
-struct scope {
-	struct arena *arena;
-	struct plan_cgroup *plan;
-	struct err *e;
-};
-
-static int add(struct scope *s, const char *type, const char *name, const char *value)
-{
-	struct plan_cgroup *p = s->plan;
-
-	if (p->n_properties == PROPERTIES_MAX)
-		return err_set(s->e, ERR_CONFIG_INVALID, -E2BIG, "too many systemd properties");
-	p->properties[p->n_properties] = arena_format(s->arena, "%s %s %s", type, name, value);
-	return p->properties[p->n_properties++] ? 0 : no_memory(s->e);
-}
-
-static int add_u64(struct scope *s, const char *name, uint64_t v)
-{
-	char text[24];
-
-	(void)str_format(text, sizeof(text), "%llu", (unsigned long long)v);
-	return add(s, "u64", name, text);
-}
-
-/* cpu.max is "QUOTA PERIOD"; systemd's quota is by the second. */
-static int add_quota(struct scope *s, const char *value)
-{
-	size_t n = strcspn(value, " ");
-	uint64_t quota, period = 100000;
-	char text[24];
-	int r;
-
-	(void)str_format(text, sizeof(text), "%.*s", (int)n, value);
-	if (str_to_u64(text, &quota) < 0 || (value[n] && str_to_u64(value + n + 1, &period) < 0) ||
-	    period == 0 || quota > UINT64_MAX / 1000000)
-		return 0;
-	r = add_u64(s, "CPUQuotaPerSecUSec", quota * 1000000 / period);
-	return r < 0 ? r : add_u64(s, "CPUQuotaPeriodUSec", period);
-}
-
-/* What systemd has a number for. The files are written all the same: that they hold is ours to
- * prove. */
 static int add_limits(struct scope *s)
 {
-	static const char *const names[][2] = {
-		{"memory.max", "MemoryMax"}, {"memory.high", "MemoryHigh"},
-		{"memory.low", "MemoryLow"}, {"memory.min", "MemoryMin"},
-		{"pids.max", "TasksMax"},    {"memory.swap.max", "MemorySwapMax"},
-		{"cpu.weight", "CPUWeight"}, {"io.weight", "IOWeight"},
-	};
-	bool has_tasks = false;
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < s->plan->n_writes; i++) {
-		const struct plan_cgroup_write *w = &s->plan->writes[i];
-		uint64_t v;
-
-		if (str_eq(w->file, "cpu.max"))
-			r = add_quota(s, w->value);
-		for (size_t k = 0; r == 0 && k < ARRAY_SIZE(names); k++) {
-			if (!str_eq(w->file, names[k][0]) || str_to_u64(w->value, &v) < 0)
-				continue;
-			/* systemd knows no limit of 0, nor one that init does not fit below. */
-			if (w->late)
-				continue;
-			has_tasks |= str_eq(w->file, "pids.max");
-			r = add_u64(s, names[k][1], v);
-		}
-	}
 	/* Its default would be a limit that nobody asked for. */
-	return r < 0 || has_tasks ? r : add_u64(s, "TasksMax", UINT64_MAX);
+	int r = scope_add_u64(s, "u64", "TasksMax", UINT64_MAX);
+
+	return r < 0 ? r : scope_add_limits(s, false);
 }
 
 /* An annotation's value as busctl(1) writes it. */
@@ -114,11 +48,11 @@ static int add_annotation(struct scope *s, const struct str_pair *pair)
 	    name[0] == '\0' || strchr(v, '\n') || (inner && strpbrk(inner, "'\"")))
 		r = -EINVAL;
 	else if (str_eq(v, "true") || str_eq(v, "false"))
-		r = add(s, "bool", name, v);
+		r = scope_add(s, "bool", name, v);
 	else if (inner)
-		r = add(s, v[0] == '[' ? "strings" : "string", name, inner);
+		r = scope_add(s, v[0] == '[' ? "strings" : "string", name, inner);
 	else if (str_to_u64(str_starts(v, "uint64 ") ? v + 7 : v, &number) == 0)
-		r = add_u64(s, name, number);
+		r = scope_add_u64(s, "u64", name, number);
 	else
 		r = -EINVAL;
 	if (r == 0 || s->e->id != ERR_NONE)
@@ -192,7 +126,7 @@ static int name_scope(struct scope *s, const char *cgroups_path, const char *id,
 	if (!slice_valid(slice))
 		return path_invalid(s->e, "its first part is not the name of a systemd slice");
 	s->plan->path = arena_format(s->arena, "%s/%s", slice_path(s->arena, slice), s->plan->unit);
-	return s->plan->path ? add(s, "string", "Slice", slice) : no_memory(s->e);
+	return s->plan->path ? scope_add(s, "string", "Slice", slice) : no_memory(s->e);
 }
 
 int plan_cgroup_scope(struct arena *a, const struct spec *spec, const struct facts *facts,
@@ -208,22 +142,19 @@ int plan_cgroup_scope(struct arena *a, const struct spec *spec, const struct fac
 	}
 	*e = (struct err){0};
 	plan->unified = true;
-	plan->user_manager = facts->euid != 0;
-	plan->properties = arena_newn(a, const char *, PROPERTIES_MAX);
-	if (!plan->properties)
-		return no_memory(e);
+	plan->user_manager = facts->user_manager;
 	r = name_scope(&s, spec->linux_.cgroups_path, id, plan->user_manager);
 	if (r == 0)
-		r = add(&s, "string", "Description",
-			arena_format(a, "container %s", id) ?: "container");
+		r = scope_add(&s, "string", "Description",
+			      arena_format(a, "container %s", id) ?: "container");
 	/* It is the runtime's to arrange, what fails does not linger, and it stops with the rest.
 	 */
 	if (r == 0)
-		r = add(&s, "bool", "Delegate", "true");
+		r = scope_add(&s, "bool", "Delegate", "true");
 	if (r == 0)
-		r = add(&s, "bool", "DefaultDependencies", "false");
+		r = scope_add(&s, "bool", "DefaultDependencies", "false");
 	if (r == 0)
-		r = add(&s, "string", "CollectMode", "inactive-or-failed");
+		r = scope_add(&s, "string", "CollectMode", "inactive-or-failed");
 	if (r == 0)
 		r = add_limits(&s);
 	for (size_t i = 0; r == 0 && i < spec->annotations.n; i++) {

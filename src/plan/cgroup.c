@@ -93,14 +93,16 @@ static const char *delegated_path(struct arena *a, const char *self, bool beside
 static int choose_path(struct arena *a, const struct spec *spec, const struct facts *facts,
 		       const char *id, struct plan_cgroup *plan, struct err *e)
 {
-	bool controllers = false;
+	bool beside;
 
 	if (spec->linux_.cgroups_path[0] != '\0')
 		return normalize_path(a, spec->linux_.cgroups_path, &plan->path, e);
+	/* A controller may be needed later, too: by an update. */
+	beside = facts->cgroup.parent_writable;
 	for (size_t i = 0; i < plan->n_writes; i++)
-		controllers |= plan->writes[i].controller[0] != '\0';
+		beside |= plan->writes[i].controller[0] != '\0';
 	if (is_delegate(facts)) {
-		plan->path = delegated_path(a, facts->cgroup.unified_self_path, controllers, id);
+		plan->path = delegated_path(a, facts->cgroup.unified_self_path, beside, id);
 	} else {
 		plan->path = arena_format(a, "/coracle/%s", id);
 	}
@@ -241,7 +243,7 @@ int plan_cgroup_build(struct arena *a, const struct spec *spec, const struct fac
 			plan.n_writes == 0 && plan.n_device_program == 0;
 	/* Known already to be refused: then what shows the container its cgroup must not expect
 	 * one. */
-	if (plan.optional && !facts->cgroup.self_writable &&
+	if (plan.optional && !facts->cgroup.self_writable && !facts->cgroup.parent_writable &&
 	    plan_cgroup_needs_self(spec, facts, manager))
 		plan = (struct plan_cgroup){.manager = manager, .path = ""};
 	*ret = plan;

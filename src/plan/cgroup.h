@@ -48,8 +48,9 @@ struct plan_cgroup {
 	bool unified; /* a cgroup in the v2 hierarchy is made (unified and hybrid) */
 	const struct cgroup_hierarchy **v1; /* v1 hierarchies in which one is made too */
 	size_t n_v1;
-	/* With the systemd manager: the scope, what systemd is told about it ("u64 MemoryMax 1"),
-	 * and whose systemd it is. The path is the one below that manager's own cgroup. */
+	/* With the systemd manager: the scope, what systemd is told about it ("-u64 MemoryMax 1";
+	 * the dash: it may not know that), and whose systemd it is. The path is the one below that
+	 * manager's own cgroup. */
 	const char *unit;
 	const char **properties;
 	size_t n_properties;
@@ -92,8 +93,8 @@ uint64_t plan_io_weight(uint32_t weight);
  * The place: linux.cgroupsPath from the root of the hierarchies, with or without its leading slash
  * (as crun reads it; runc looks for a relative one below the caller's own cgroup); else
  * "/coracle/ID"; else, for callers without privilege on the host, "coracle-ID" in their own cgroup,
- * or beside it where a limit needs a controller enabled, which a cgroup that holds processes cannot
- * do for its children.
+ * or beside it where that is possible or a limit needs it: controllers cannot be enabled for
+ * children of a cgroup that holds processes.
  *
  * Returns 0 or -errno; *@ret lives in @a. */
 int plan_cgroup_build(struct arena *a, const struct spec *spec, const struct facts *facts,
@@ -105,6 +106,12 @@ int plan_cgroup_build(struct arena *a, const struct spec *spec, const struct fac
  * user.slice), "coracle" and the container's id. Returns 0 or -errno. */
 int plan_cgroup_scope(struct arena *a, const struct spec *spec, const struct facts *facts,
 		      const char *id, struct plan_cgroup *plan, struct err *e) _must_check_;
+
+/* What systemd must be told of plan->writes that are @late or not, so that it leaves them alone
+ * when it reloads: takes the place of plan->properties. What it has no property for is left out.
+ * Returns 0 or -errno. */
+int plan_cgroup_properties(struct arena *a, struct plan_cgroup *plan, bool late, struct err *e)
+	_must_check_;
 
 /* The v1 hierarchy with @controller, or NULL. */
 const struct cgroup_hierarchy *cgroup_find_v1(const struct facts_cgroup *f, const char *controller);

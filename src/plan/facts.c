@@ -274,6 +274,8 @@ static int read_cgroup(struct reader *r, _unused_ const struct json_value *v, vo
 		 offsetof(struct facts_cgroup, unified_self_path)},
 		{"selfWritable", JSON_TRUE, read_bool,
 		 offsetof(struct facts_cgroup, self_writable)},
+		{"parentWritable", JSON_TRUE, read_bool,
+		 offsetof(struct facts_cgroup, parent_writable)},
 		{"v1", JSON_ARRAY, read_v1, 0},
 	};
 	struct facts_cgroup *f = field;
@@ -331,6 +333,7 @@ int facts_parse(struct arena *a, char *text, size_t len, struct facts *ret, stru
 		 offsetof(struct facts, architecture)},
 		{"cpusLimited", JSON_TRUE, read_bool, offsetof(struct facts, cpus_limited)},
 		{"nested", JSON_TRUE, read_bool, offsetof(struct facts, nested)},
+		{"userManager", JSON_TRUE, read_bool, offsetof(struct facts, user_manager)},
 		{"ignoredSignals", JSON_ARRAY, read_signals,
 		 offsetof(struct facts, ignored_signals)},
 		{"rlimits", JSON_OBJECT, read_rlimits, 0},
@@ -377,6 +380,7 @@ static void write_cgroup(const struct facts_cgroup *f, struct json_writer *w)
 	json_kv_string(w, "unifiedMountPoint", f->unified_mount_point);
 	json_kv_string(w, "unifiedSelfPath", f->unified_self_path);
 	json_kv_bool(w, "selfWritable", f->self_writable);
+	json_kv_bool(w, "parentWritable", f->parent_writable);
 	json_key(w, "v1");
 	json_array_begin(w);
 	for (size_t i = 0; i < f->n_v1; i++) {
@@ -415,6 +419,7 @@ void facts_write(const struct facts *f, struct json_writer *w)
 			       seccomp_arch_info((enum seccomp_arch)f->architecture)->name);
 	json_kv_bool(w, "cpusLimited", f->cpus_limited);
 	json_kv_bool(w, "nested", f->nested);
+	json_kv_bool(w, "userManager", f->user_manager);
 	json_key(w, "ignoredSignals");
 	json_array_begin(w);
 	for (unsigned n = 1; n <= SIGNAL_MAX; n++) {

@@ -46,6 +46,7 @@ static void be_hybrid(void)
 static void be_user(const char *self)
 {
 	facts.euid = 1000;
+	facts.user_manager = true;
 	facts.admin = facts.may_bpf = false;
 	facts.cgroup.unified_self_path = self;
 	facts.cgroup.self_writable = true;
@@ -106,6 +107,11 @@ static void test_delegated_path(void **state)
 	assert_false(plan.optional);
 	expect_path("{'cgroupsPath':'/x'}", "/x");
 	assert_false(plan.optional);
+	/* Where it is possible, so that an update can ask for a controller. */
+	facts.cgroup.parent_writable = true;
+	expect_path("{}", "/user.slice/coracle-ID");
+	assert_true(plan.optional);
+	facts.cgroup.parent_writable = false;
 	be_user("/");
 	expect_path("{}", "/coracle-ID");
 	expect_path("{'resources':{'pids':{'limit':5}}}", "/coracle-ID");

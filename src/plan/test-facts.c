@@ -67,10 +67,12 @@ static void test_round_trip(void **state)
 				   .architecture = SECCOMP_ARCH_AARCH64,
 				   .ignored_signals = 1ULL << 63 | 1ULL << 12,
 				   .nested = true,
+				   .user_manager = true,
 				   .cgroup = {.arrangement = CGROUP_HYBRID,
 					      .unified_mount_point = "/cg \"x\"",
 					      .unified_self_path = "/user",
 					      .self_writable = true,
+					      .parent_writable = true,
 					      .v1 = v1,
 					      .n_v1 = 20},
 			   };
@@ -90,6 +92,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(back.architecture, f.architecture);
 	assert_int_equal(back.ignored_signals, f.ignored_signals);
 	assert_true(back.nested);
+	assert_true(back.user_manager);
 	assert_int_equal(back.rlimits[15].hard, UINT64_MAX - 15);
 	assert_int_equal(back.cgroup.n_v1, 20);
 	assert_string_equal(back.cgroup.v1[19].controllers, "cpu,cpuacct");

@@ -265,6 +265,18 @@ def runtime(request, program, state_root, marker, folder):
     r.close(failed=getattr(request.node, "test_failed", False))
 
 
+@pytest.fixture(params=["cgroupfs", "systemd"])
+def cgroup_manager(request, runtime, world, program):
+    """Who makes the cgroups of the test's containers: ourselves, or the machine's systemd, an
+    ordinary user's own one."""
+    if request.param == "systemd":
+        world.need(worlds.systemd_folder() and world.arrangement == "unified",
+                   "needs a machine that runs systemd")
+        world.need((program.parent / "coracle-systemd").exists(), "needs a build with libsystemd")
+        runtime.use_systemd()
+    return request.param
+
+
 def next_number(counter=[0]):
     counter[0] += 1
     return counter[0]

@@ -270,6 +270,7 @@ class Runtime:
         self.program, self.root, self.marker = str(program), str(root), marker
         self.folder = pathlib.Path(folder)
         self.containers, self.counter, self.to_close = {}, 0, []
+        self.flags = []  # in front of every command
         self.environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"),
                             "XDG_RUNTIME_DIR": str(folder)}
 
@@ -278,7 +279,20 @@ class Runtime:
         return f"{self.marker}-{self.counter}"
 
     def command(self, *args, flags=()):
-        return [self.program, "--root", self.root, *flags, *map(str, args)]
+        return [self.program, "--root", self.root, *self.flags, *map(str, flags), *map(str, args)]
+
+    def use_systemd(self):
+        """From here on the machine's systemd makes the cgroups, or that of our user."""
+        self.flags = ["--systemd-cgroup"]
+        self.environment["XDG_RUNTIME_DIR"] = worlds.systemd_folder()
+
+    def systemctl(self, *args):
+        """What systemctl prints, of the systemd that use_systemd() means."""
+        own = [] if os.geteuid() == 0 else ["--user"]
+        done = subprocess.run(["systemctl", *own, *args], env=self.environment, text=True,
+                              capture_output=True, timeout=TIMEOUT)
+        assert done.returncode == 0, f"systemctl {args}: {done.stderr}"
+        return done.stdout.strip()
 
     def popen(self, *args, flags=(), env=None, **more):
         more.setdefault("stdin", subprocess.DEVNULL)

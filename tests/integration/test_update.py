@@ -5,7 +5,8 @@ import pathlib
 import pytest
 
 from harness import ANY
-from test_cgroups import MIB, cgroup_of, read, resources, v1_mount, v2_has, where_it_is
+from test_cgroups import (MIB, cgroup_of, check_files, check_reload, read, resources, v1_mount,
+                          where_it_is)
 
 # option, value, v1: controller and {file: value}, v2: the same
 OPTIONS = [
@@ -24,7 +25,7 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize("option, value, v1, on_v1, v2, on_v2", OPTIONS, ids=[o[0] for o in OPTIONS])
-def test_option(runtime, bundle, world, option, value, v1, on_v1, v2, on_v2):
+def test_option(runtime, bundle, world, cgroup_manager, option, value, v1, on_v1, v2, on_v2):
     """Also where the container had no cgroup with that controller until now."""
     world.need_cgroups()
     controller, is_v1 = where_it_is(world, v1, v2)
@@ -36,6 +37,8 @@ def test_option(runtime, bundle, world, option, value, v1, on_v1, v2, on_v2):
         world.need((cgroup_of(container.pid, controller) / name).exists(), f"needs {name}")
         # All of its processes are where the limit is.
         assert {read(pid, controller, name) for pid in pids} == {expected}
+        check_reload(runtime, cgroup_manager, check_files, world, container.pid, controller,
+                     {name: expected})
     assert container.status == "running"
 
 
@@ -99,6 +102,24 @@ def test_memory_up_and_down(runtime, bundle, world):
     runtime("update", "--memory", "-1", "--memory-swap", "-1", container)
     name = "memory.limit_in_bytes" if is_v1 else "memory.max"
     assert len(read(container.pid, "memory", name)) > 15 or not is_v1
+
+
+def test_quota_between_percents(runtime, bundle, world, cgroup_manager):
+    """systemd keeps whole percents: written exactly, and no less when it has reloaded."""
+    world.need_cgroups()
+    _, is_v1 = where_it_is(world, "cpu", "cpu")
+    container = runtime.sleeping(resources(bundle, cpu={"quota": 33333, "period": 100000}))
+
+    def quota():
+        found = read(container.pid, "cpu", "cpu.cfs_quota_us" if is_v1 else "cpu.max")
+        return int(found.split()[0])
+
+    assert quota() == 33333
+    runtime("update", "--cpu-quota", "44444", container)
+    assert quota() == 44444
+    if cgroup_manager == "systemd":
+        runtime.systemctl("daemon-reload")
+        assert 44444 <= quota() <= 45000
 
 
 def test_check_before_update(runtime, bundle, world):

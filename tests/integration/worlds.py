@@ -127,6 +127,12 @@ def own_cgroup():
     return None
 
 
+def systemd_folder():
+    """Where our systemd has its sockets, the machine's or our user's; None if there is none."""
+    folder = "/run" if os.geteuid() == 0 else f"/run/user/{os.getuid()}"
+    return folder if os.path.exists(f"{folder}/systemd/private") else None
+
+
 def subordinate_ids():
     """How many ids /etc/subuid gives us."""
     name = str(os.getuid())
