@@ -558,7 +558,7 @@ static void one_profile(const struct spec_seccomp *spec, enum seccomp_arch nativ
 	if (r == 0)
 		r = seccomp_emit(&a, &policy, &ours, &e);
 	if (r == 0)
-		r = seccomp_verify(&a, &policy, &ours, SECCOMP_VERIFY_EXHAUSTED, &e);
+		r = seccomp_verify(&a, &policy, &ours, SECCOMP_VERIFY_EXHAUSTED, NULL, &e);
 	if (r < 0) {
 		printf("refused by us: %s: %s\n", e.where, e.text);
 		totals->wrong++;

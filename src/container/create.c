@@ -378,6 +378,7 @@ static int make(struct creation *c, const char *id, enum plan_purpose purpose, s
 		.no_new_keyring = c->o->no_new_keyring,
 		.preserve_fds = c->o->preserve_fds,
 		.seccomp_receiver = getenv("RUN_OCI_SECCOMP_RECEIVER"),
+		.seccomp_store = filter_store(true),
 	};
 	bool attached = purpose == PURPOSE_RUN && !c->o->detach;
 	int r = directory_check_id(id, e);

@@ -2,10 +2,14 @@
 #include "container/filter.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 
+#include "base/fd.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/sys.h"
+#include "seccomp/compile/compile.h"
 #include "seccomp/listen/handover.h"
 
 #define FILTER_MAX (1 << 20)
@@ -22,6 +26,42 @@ int filter_save(struct runtime *rt, const struct directory *d, const struct plan
 	r = seccomp_saved_format(rt->arena, &plan->filter, &bytes, &len);
 	return r < 0 ? err_set(e, ERR_INTERNAL, r, "out of memory")
 		     : directory_write_filter(d, bytes, len, e);
+}
+
+/* Whatever else lies at that name, a fifo say, must not hold us up. */
+static int read_stored(const char *folder, const char *name, size_t max, struct arena *a,
+		       char **ret, size_t *ret_len)
+{
+	_cleanup_close_ int dir = sys_openat(AT_FDCWD, folder, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	_cleanup_close_ int fd = -EBADF;
+	struct stat st;
+	int r;
+
+	if (dir < 0)
+		return dir;
+	fd = sys_openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return fd;
+	r = sys_fstat(fd, &st);
+	if (r < 0)
+		return r;
+	return S_ISREG(st.st_mode) ? io_read_fd(a, fd, max, ret, ret_len) : -EBADF;
+}
+
+static int write_stored(const char *folder, const char *name, const void *data, size_t len)
+{
+	_cleanup_close_ int dir = sys_openat(AT_FDCWD, folder, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+
+	/* No fsync: what a power failure leaves is compiled anew. */
+	return dir < 0 ? dir : io_write_atomic_at(dir, name, data, len, 0644);
+}
+
+const struct seccomp_store *filter_store(bool keep)
+{
+	static const struct seccomp_store reads = {.load = read_stored};
+	static const struct seccomp_store keeps = {.load = read_stored, .save = write_stored};
+
+	return keep ? &keeps : &reads;
 }
 
 int filter_check_agent(const struct plan *plan, struct err *e)

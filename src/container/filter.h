@@ -12,6 +12,10 @@
 int filter_save(struct runtime *rt, const struct directory *d, const struct plan *plan,
 		struct err *e) _must_check_;
 
+/* The folder of compiled filters that an annotation names, for the planner: files are read and,
+ * where @keep, written. */
+const struct seccomp_store *filter_store(bool keep);
+
 /* Whoever @plan would hand the listener to must be there before anything is made. */
 int filter_check_agent(const struct plan *plan, struct err *e) _must_check_;
 

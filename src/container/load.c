@@ -138,6 +138,7 @@ int load(struct runtime *rt, const struct load_options *o, struct loaded *ret, s
 		.listen_names = o->listen_names,
 		.notify_folder = o->notify_folder,
 		.seccomp_receiver = o->seccomp_receiver,
+		.seccomp_store = o->seccomp_store,
 	};
 	int r = read_config(rt, o, ret, e);
 

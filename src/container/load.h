@@ -22,6 +22,7 @@ struct load_options {
 	bool no_pivot, no_new_keyring;
 	unsigned preserve_fds, listen_fds;
 	const char *listen_names, *notify_folder, *seccomp_receiver;
+	const struct seccomp_store *seccomp_store;
 };
 
 /* Read, parse, check, probe, plan; warnings go to rt->warn. */

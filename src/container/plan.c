@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "base/str.h"
+#include "container/filter.h"
 #include "container/load.h"
 #include "container/process.h"
 #include "plan/print.h"
@@ -46,6 +47,7 @@ int container_plan(struct runtime *rt, const struct plan_options *o, bool as_jso
 		.no_pivot = o->no_pivot,
 		.no_new_keyring = o->no_new_keyring,
 		.preserve_fds = o->preserve_fds,
+		.seccomp_store = filter_store(false),
 	};
 	struct json_writer w;
 	struct loaded l;

@@ -14,6 +14,7 @@ static const char *const honoured[] = {
 	"run.oci.keep_original_groups",  "run.oci.pidfd_receiver",
 	"run.oci.mount_context_type",    SECCOMP_ANNOTATION_BPF,
 	SECCOMP_ANNOTATION_FAIL_UNKNOWN, SECCOMP_ANNOTATION_RECEIVER,
+	SECCOMP_ANNOTATION_STORE,
 };
 
 static const char *const prefixes[] = {

@@ -21,8 +21,11 @@ static int read_annotation(struct builder *b, const char *text)
 	return r < 0 ? err_where(b->e, "annotations[\"" SECCOMP_ANNOTATION_BPF "\"]") : 0;
 }
 
-static void warn_names(struct builder *b)
+static void warn(struct builder *b)
 {
+	if (b->plan->filter.program.complaint)
+		plan_warn(b, "annotations[\"" SECCOMP_ANNOTATION_STORE "\"]", "%s",
+			  b->plan->filter.program.complaint);
 	for (const struct seccomp_warning *w = b->plan->filter.program.warnings; w; w = w->next)
 		plan_warn(b,
 			  plan_origin(b, "linux.seccomp.syscalls[%zu].names[%zu]", w->syscall,
@@ -30,9 +33,32 @@ static void warn_names(struct builder *b)
 			  "%s", w->text);
 }
 
+/* The folder of compiled filters, if the configuration names one. */
+static int find_store(struct builder *b, struct seccomp_store *store,
+		      const struct seccomp_store **ret)
+{
+	const char *folder = spec_annotation(b->spec, SECCOMP_ANNOTATION_STORE);
+
+	*ret = NULL;
+	if (!folder)
+		return 0;
+	if (folder[0] != '/') {
+		(void)err_set(b->e, ERR_CONFIG_INVALID, -EINVAL,
+			      "expected an absolute path, got \"%s\"", folder);
+		return err_where(b->e, "annotations[\"" SECCOMP_ANNOTATION_STORE "\"]");
+	}
+	if (b->options->seccomp_store) {
+		*store = *b->options->seccomp_store;
+		store->folder = folder;
+		*ret = store;
+	}
+	return 0;
+}
+
 static int compile(struct builder *b)
 {
 	struct seccomp_options options = {.native = (enum seccomp_arch)b->facts->architecture};
+	struct seccomp_store store;
 	int r;
 
 	if (b->facts->architecture < 0) {
@@ -41,12 +67,13 @@ static int compile(struct builder *b)
 		return err_where(b->e, "linux.seccomp");
 	}
 	r = plan_read_flag(b, SECCOMP_ANNOTATION_FAIL_UNKNOWN, &options.fail_unknown);
-
+	if (r == 0)
+		r = find_store(b, &store, &options.store);
 	if (r == 0)
 		r = seccomp_compile(b->arena, &b->spec->linux_.seccomp, &options,
 				    &b->plan->filter.program, b->e);
 	if (r == 0)
-		warn_names(b);
+		warn(b);
 	return r;
 }
 

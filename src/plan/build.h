@@ -41,6 +41,9 @@ struct plan_parameters {
 	const char *listen_names;
 	const char *notify_folder; /* on the host, with the socket of sd_notify(3); NULL for none */
 	const char *seccomp_receiver; /* where the configuration names none; NULL for nobody */
+	/* Reads and writes a folder of compiled filters that an annotation names; its own folder is
+	 * ignored. NULL: the annotation has no effect. */
+	const struct seccomp_store *seccomp_store;
 	/* exec: the namespaces of the container, CLONE_NEW*; whether its root filesystem is not the
 	 * root of its mount namespace; the filter that create saved, or NULL to make it anew. */
 	uint64_t target_namespaces;

@@ -132,7 +132,7 @@ static void fuzz_profile(struct bytes b)
 	if (r == 0)
 		r = seccomp_emit(&a, &policy, &good, &e);
 	if (r == 0)
-		r = seccomp_verify(&a, &policy, &good, SECCOMP_VERIFY_QUICK, &e);
+		r = seccomp_verify(&a, &policy, &good, SECCOMP_VERIFY_QUICK, NULL, &e);
 	proven(r, &e);
 	bad = good;
 	if (r == 0)
@@ -144,7 +144,7 @@ static void fuzz_profile(struct bytes b)
 		f->code ^= (uint16_t)(take(&change, 1) & 0x7f);
 		f->jt ^= (uint8_t)take(&change, 1);
 		f->k ^= take(&change, 4);
-		if (seccomp_verify(&a, &policy, &bad, SECCOMP_VERIFY_QUICK, &e) == 0)
+		if (seccomp_verify(&a, &policy, &bad, SECCOMP_VERIFY_QUICK, NULL, &e) == 0)
 			same_verdicts(&good, &bad, &points);
 		free(bad.insns);
 	}

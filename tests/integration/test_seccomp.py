@@ -240,3 +240,97 @@ def test_damaged_raw_program(runtime, bundle, text):
     bundle.config["annotations"] = {"run.oci.seccomp_bpf_data": text}
     runtime.fails(bundle.probe("print", "ran"),
                   r'annotations\["run\.oci\.seccomp_bpf_data"\]: [^\n]+')
+
+
+# --- the store of compiled filters -----------------------------------------------------------------
+
+
+@pytest.fixture
+def store(filtered):
+    """The folder for compiled filters that `filtered` names."""
+    folder = filtered.path / "filters"
+    folder.mkdir()
+    filtered.config["annotations"] = {"run.oci.coracle.seccomp_store": str(folder)}
+    return folder
+
+
+def complaints(runtime, bundle):
+    """What a run says of the store, and that the filter holds all the same."""
+    found = runtime.run(bundle.probe(*call("getppid"), "report"), stdout=ANY, stderr=ANY,
+                        flags=["--log-level", "warning"])
+    expect_filter(found.report())
+    return re.findall(r'annotations\["run\.oci\.coracle\.seccomp_store"\]: ([^\n]+)', found.stderr)
+
+
+def test_store_keeps_and_gives(runtime, filtered, store):
+    assert complaints(runtime, filtered) == []
+    (kept,) = store.iterdir()
+    assert re.fullmatch(r"[0-9a-f]{64}\.bpf", kept.name) and kept.stat().st_size % 8 == 0
+    before = kept.stat()
+    assert complaints(runtime, filtered) == []
+    assert kept.stat() == before
+    # What lies there is what is loaded: the same meaning with a jump to the next instruction.
+    kept.write_bytes(struct.pack("=HBBI", 0x05, 0, 0, 0) + kept.read_bytes())
+    assert complaints(runtime, filtered) == []
+    plan = runtime("plan", "--bundle", filtered.path, stdout=ANY).stdout
+    assert f"instructions={kept.stat().st_size // 8}" in plan
+
+
+def test_store_is_by_meaning(runtime, filtered, store):
+    """The error number of one rule is part of it."""
+    assert complaints(runtime, filtered) == []
+    filtered.linux["seccomp"]["syscalls"][0]["errnoRet"] = 13
+    found = runtime.report(filtered, *call("getppid"))
+    assert found["call"][str(NUMBERS["getppid"])] == "EACCES"
+    assert len(list(store.iterdir())) == 2
+
+
+@pytest.mark.parametrize("content", [
+    b"", b"words", struct.pack("=HBBI", *ALLOW), struct.pack("=HBBI", 0x05, 0, 0, 7)],
+    ids=["empty", "words", "allow", "jump"])
+def test_store_is_not_believed(runtime, filtered, store, content):
+    assert complaints(runtime, filtered) == []
+    (kept,) = store.iterdir()
+    good = kept.read_bytes()
+    kept.write_bytes(content)
+    (said,) = complaints(runtime, filtered)
+    assert said.endswith("is not the program of this profile: compiled anew")
+    assert [f.read_bytes() for f in store.iterdir()] == [good]
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link", "folder"])
+def test_store_with_something_else(runtime, filtered, store, kind):
+    """It neither holds us up nor leads us elsewhere."""
+    assert complaints(runtime, filtered) == []
+    (kept,) = store.iterdir()
+    good = kept.read_bytes()
+    kept.unlink()
+    if kind == "fifo":
+        os.mkfifo(kept)
+    elif kind == "link":
+        kept.symlink_to(filtered.path / "config.json")
+    else:
+        kept.mkdir()
+    assert len(complaints(runtime, filtered)) == 1
+    if kind != "folder":
+        assert not kept.is_symlink() and kept.read_bytes() == good
+    assert len(list(store.iterdir())) == 1
+
+
+def test_store_missing(runtime, filtered, store):
+    store.rmdir()
+    (said,) = complaints(runtime, filtered)
+    assert "no such file or directory" in said
+    assert not store.exists()
+
+
+def test_store_is_absolute(runtime, filtered):
+    filtered.config["annotations"] = {"run.oci.coracle.seccomp_store": "filters"}
+    runtime.fails(filtered, r'annotations\["run\.oci\.coracle\.seccomp_store"\]: expected an absolute '
+                            r'path, got "filters"')
+
+
+def test_plan_keeps_nothing(runtime, filtered, store):
+    filtered.save()
+    runtime("plan", "--bundle", filtered.path, stdout=ANY)
+    assert list(store.iterdir()) == []

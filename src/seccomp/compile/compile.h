@@ -5,9 +5,24 @@
 
 #include "seccomp/compile/policy.h"
 
-/* Compile and verify linux.seccomp. Returns 0 and *@ret; -EINVAL or -E2BIG (ERR_CONFIG_INVALID,
- * with the path) for a profile that cannot be followed; -EINVAL (ERR_INTERNAL) for a program that
- * the verifier finds wrong, which must not be attached; -ENOMEM. */
+/* Where compiled programs are kept, for those who have such a place. */
+struct seccomp_store {
+	const char *folder;
+	/* The file @name, of at most @max bytes, in @a. -ENOENT where there is none. */
+	int (*load)(const char *folder, const char *name, size_t max, struct arena *a, char **ret,
+		    size_t *ret_len);
+	/* Make or replace it. NULL where nothing is to be kept. */
+	int (*save)(const char *folder, const char *name, const void *data, size_t len);
+};
+
+/* The annotation with the path of the folder. */
+#define SECCOMP_ANNOTATION_STORE "run.oci.coracle.seccomp_store"
+
+/* Compile and verify linux.seccomp, or take it from @options->store: what is there is proven anew,
+ * and what is wrong there is compiled anew, with a complaint in @ret. Returns 0 and *@ret; -EINVAL
+ * or -E2BIG (ERR_CONFIG_INVALID, with the path) for a profile that cannot be followed; -EINVAL
+ * (ERR_INTERNAL) for a program that the verifier finds wrong, which must not be attached; -ENOMEM.
+ */
 int seccomp_compile(struct arena *a, const struct spec_seccomp *spec,
 		    const struct seccomp_options *options, struct seccomp_program *ret,
 		    struct err *e) _must_check_;

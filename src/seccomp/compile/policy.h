@@ -81,9 +81,12 @@ struct seccomp_warning {
 	const char *text;     /* "unknown system call frobnicate" */
 };
 
+struct seccomp_store; /* compile.h */
+
 struct seccomp_options {
 	enum seccomp_arch native; /* seccomp_native_arch(), but for tests and plans for elsewhere */
 	bool fail_unknown;        /* an unknown name is an error */
+	const struct seccomp_store *store; /* NULL for none */
 };
 
 /* What seccomp(2) takes. */
@@ -93,6 +96,7 @@ struct seccomp_program {
 	uint32_t flags;
 	bool notify;
 	const struct seccomp_warning *warnings;
+	const char *complaint; /* what is wrong with the store; NULL for nothing */
 };
 
 /* Understand linux.seccomp: actions, error numbers, architectures, flags, arguments. Returns 0, and

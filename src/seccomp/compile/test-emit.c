@@ -23,7 +23,7 @@ static void make(struct arena *a, const struct spec_seccomp *spec, enum seccomp_
 
 	if (seccomp_policy_from_oci(a, spec, &options, policy, &warnings, &e) < 0 ||
 	    seccomp_emit(a, policy, prog, &e) < 0 ||
-	    seccomp_verify(a, policy, prog, SECCOMP_VERIFY_EXHAUSTED, &e) < 0)
+	    seccomp_verify(a, policy, prog, SECCOMP_VERIFY_EXHAUSTED, NULL, &e) < 0)
 		fail_msg("%s: %s", e.where, e.text);
 }
 

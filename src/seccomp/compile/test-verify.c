@@ -352,7 +352,7 @@ static void judge(const struct seccomp_policy *policy, const struct seccomp_prog
 	struct sim_data witness = {{0}};
 	struct err e = {0};
 	bool simulated = false,
-	     objected = seccomp_verify(a, policy, bad, SECCOMP_VERIFY_EXHAUSTED, &e) < 0;
+	     objected = seccomp_verify(a, policy, bad, SECCOMP_VERIFY_EXHAUSTED, NULL, &e) < 0;
 	int differ;
 
 	counts->mutants++;
@@ -495,7 +495,7 @@ static void test_mutants(void **state)
 		assert_int_equal(
 			seccomp_policy_from_oci(&a, &spec, &options, &policy, &warnings, &e), 0);
 		assert_int_equal(seccomp_emit(&a, &policy, &prog, &e), 0);
-		if (seccomp_verify(&a, &policy, &prog, SECCOMP_VERIFY_EXHAUSTED, &e) < 0)
+		if (seccomp_verify(&a, &policy, &prog, SECCOMP_VERIFY_EXHAUSTED, NULL, &e) < 0)
 			fail_msg("%s", e.text);
 		make_points(&points, &policy, &prog, &rng);
 		mutate_program(&policy, &prog, &points, &counts);
@@ -536,7 +536,7 @@ static int verify_insns(struct sock_filter *insns, size_t n, struct err *e)
 	*e = (struct err){0};
 	arena_init(&a, NULL, 0);
 	assert_int_equal(seccomp_policy_from_oci(&a, &spec, &options, &policy, &warnings, e), 0);
-	r = seccomp_verify(&a, &policy, &prog, SECCOMP_VERIFY_QUICK, e);
+	r = seccomp_verify(&a, &policy, &prog, SECCOMP_VERIFY_QUICK, NULL, e);
 	arena_done(&a);
 	return r;
 }

@@ -614,8 +614,8 @@ static int try_points(struct walk *w, uint32_t pc)
 int seccomp_verify_args(struct arena *a, struct verify_scratch *scratch,
 			const struct seccomp_program *program, uint32_t pc,
 			const struct seccomp_rule *rules, seccomp_action default_action,
-			enum seccomp_arch arch, uint32_t max_steps, uint32_t *ret_pc,
-			const char **ret_what)
+			enum seccomp_arch arch, uint32_t max_steps, bool *tried_points,
+			uint32_t *ret_pc, const char **ret_what)
 {
 	struct walk w = {
 		.arena = a,
@@ -632,8 +632,10 @@ int seccomp_verify_args(struct arena *a, struct verify_scratch *scratch,
 
 	if (r == 0)
 		r = prove(&w, pc);
-	if (r == GIVE_UP)
+	if (r == GIVE_UP) {
+		*tried_points = true;
 		r = try_points(&w, pc);
+	}
 	if (r == -EINVAL) {
 		*ret_pc = w.wrong_pc;
 		*ret_what = w.wrong;

@@ -14,10 +14,11 @@ struct verify_scratch {
 };
 
 /* From instruction @pc on the verdict must be that of @rules, with the default where none matches.
- * The proof is complete where it takes no more than @max_steps; otherwise points are tried. Returns
+ * The proof is complete where it takes no more than @max_steps; otherwise points are tried, and
+ * *@tried_points becomes true. Returns
  * 0; or -EINVAL with *@ret_pc and *@ret_what, the instruction that is wrong and why; or -ENOMEM. */
 int seccomp_verify_args(struct arena *a, struct verify_scratch *scratch,
 			const struct seccomp_program *program, uint32_t pc,
 			const struct seccomp_rule *rules, seccomp_action default_action,
-			enum seccomp_arch arch, uint32_t max_steps, uint32_t *ret_pc,
-			const char **ret_what) _must_check_;
+			enum seccomp_arch arch, uint32_t max_steps, bool *tried_points,
+			uint32_t *ret_pc, const char **ret_what) _must_check_;

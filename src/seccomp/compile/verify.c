@@ -44,6 +44,7 @@ struct verifier {
 	struct verify_scratch scratch;
 	uint32_t steps;
 	uint32_t max_steps; /* for a list of rules */
+	bool tried_points;  /* one took more, and was not proven whole */
 	/* Where the last search in an architecture's entries ended: the next is often near. */
 	size_t near[SECCOMP_ARCH_MAX];
 	/* The last list of rules that was proven, and from where. */
@@ -181,8 +182,8 @@ static int check_rules(struct verifier *v, const struct cell *cell, uint32_t nr,
 	if (v->proven == cell->rules && v->proven_pc == pc && v->proven_arch == (int)cell->arch)
 		return 0;
 	r = seccomp_verify_args(v->arena, &v->scratch, v->program, pc, cell->rules,
-				v->policy->default_action, cell->arch, v->max_steps, &wrong_pc,
-				&what);
+				v->policy->default_action, cell->arch, v->max_steps,
+				&v->tried_points, &wrong_pc, &what);
 	if (r == -EINVAL) {
 		(void)wrong(v, what, wrong_pc);
 		return err_wrap(v->e, "%s, system call %u", seccomp_arch_info(cell->arch)->name,
@@ -353,7 +354,8 @@ static int follow(struct verifier *v, struct box box)
 }
 
 int seccomp_verify(struct arena *a, const struct seccomp_policy *policy,
-		   const struct seccomp_program *program, uint32_t max_steps, struct err *e)
+		   const struct seccomp_program *program, uint32_t max_steps, bool *ret_complete,
+		   struct err *e)
 {
 	struct verifier v = {
 		.arena = a,
@@ -379,5 +381,7 @@ int seccomp_verify(struct arena *a, const struct seccomp_policy *policy,
 		if (r == 0)
 			r = follow(&v, box);
 	}
+	if (ret_complete)
+		*ret_complete = !v.tried_points;
 	return r;
 }
