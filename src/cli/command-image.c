@@ -31,8 +31,9 @@ const struct command command_image = {
 	.summary = "make, check and mount sealed images",
 	.positionals =
 		{{.name = "VERB",
-		  .help = "build, info, dump, diff, check, mount or umount",
-		  .choices = "build|info|dump|diff|check|mount|umount"},
+		  .help = "what to do; `coracle image --help` lists them",
+		  .choices = "build|info|dump|diff|check|mount|umount|import|list|inspect|tag|rm|"
+			     "gc|fsck"},
 		 {.name = "ARGUMENT",
 		  .help = "its options and arguments; `coracle image VERB --help` shows them",
 		  .optional = true,

@@ -3,14 +3,11 @@
 #include "image/blob.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <openssl/evp.h>
 
-#include "base/fd.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "image/tree.h"
@@ -84,30 +81,59 @@ int hasher_finish(struct hasher *h, const char *what, struct err *e)
 /* --- blobs ----------------------------------------------------------------------------------- */
 
 struct blob {
-	int fd;
-	uint64_t left;
-	struct hasher *hasher;
+	struct source_file file;
+	uint64_t at, size;
+	struct hasher *hasher; /* NULL: nothing to compare with */
 	bool done;
 };
 
-int blob_open(int dir, const struct descriptor *d, struct blob **ret, struct err *e)
+void blob_path(const char *digest, char buf[static BLOB_PATH_MAX])
 {
-	char path[sizeof("blobs//") + DIGEST_TEXT_MAX];
-	struct blob *b = calloc(1, sizeof(*b));
-	struct stat st;
-	int r = b ? hasher_new(d->digest, &b->hasher) : -ENOMEM;
+	(void)str_format(buf, BLOB_PATH_MAX, "blobs/%.6s/%s", digest, digest + 7);
+}
 
+int blob_digest(const void *data, size_t len, char ret[static DIGEST_TEXT_MAX])
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+
+	if (EVP_Digest(data, len, digest, NULL, EVP_sha256(), NULL) != 1)
+		return -EIO;
+	(void)str_copy(ret, DIGEST_TEXT_MAX, "sha256:");
+	image_hex(digest, 32, ret + 7);
+	return 0;
+}
+
+int blob_open_file(const struct source *s, const char *name, struct blob **ret, struct err *e)
+{
+	struct blob *b = calloc(1, sizeof(*b));
+	int r;
+
+	if (!b)
+		return err_sys(e, ERR_IMAGE, -ENOMEM, "read a blob");
+	r = source_find(s, name, &b->file, e);
 	if (r < 0) {
 		free(b);
-		return err_sys(e, ERR_IMAGE, r, "read a blob");
+		return r;
 	}
-	b->left = d->size;
-	(void)str_format(path, sizeof(path), "blobs/%.6s/%s", d->digest, d->digest + 7);
-	b->fd = sys_openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
-	r = b->fd < 0 ? b->fd : sys_fstat(b->fd, &st);
+	b->size = b->file.size;
+	*ret = b;
+	return 0;
+}
+
+int blob_open(const struct source *s, const struct descriptor *d, struct blob **ret, struct err *e)
+{
+	char path[BLOB_PATH_MAX];
+	struct blob *b;
+	int r;
+
+	blob_path(d->digest, path);
+	r = blob_open_file(s, path, &b, e);
 	if (r < 0)
-		(void)err_sys(e, ERR_IO, r, "open %s", path);
-	else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != d->size)
+		return r;
+	r = hasher_new(d->digest, &b->hasher);
+	if (r < 0)
+		(void)err_sys(e, ERR_IMAGE, r, "read a blob");
+	else if (b->size != d->size)
 		r = err_set(e, ERR_DIGEST, -EBADMSG, "%s has not the size that it must have", path);
 	if (r < 0) {
 		blob_close(b);
@@ -122,7 +148,7 @@ void blob_close(struct blob *b)
 	if (!b)
 		return;
 	hasher_free(b->hasher);
-	(void)fd_close(b->fd);
+	source_file_done(&b->file);
 	free(b);
 }
 
@@ -134,25 +160,29 @@ ssize_t blob_read(void *ctx, void *buf, size_t len, struct err *e)
 
 	if (b->done)
 		return 0;
+	/* What is behind it in an archive is another member's. */
+	if (b->file.is_own)
+		len = MIN(len, b->size - b->at);
 	do {
-		n = sys_read(b->fd, buf, len);
+		n = sys_pread(b->file.fd, buf, len, b->file.offset + b->at);
 	} while (n == -EINTR);
 	if (n < 0)
 		return err_sys(e, ERR_IO, (int)n, "read a blob");
-	if ((uint64_t)n > b->left || (n == 0 && b->left))
+	if ((uint64_t)n > b->size - b->at || (n == 0 && b->at < b->size))
 		return err_set(e, ERR_DIGEST, -EBADMSG,
 			       "a blob has not the size that it must have");
-	b->left -= (uint64_t)n;
-	hasher_update(b->hasher, buf, (size_t)n);
+	b->at += (uint64_t)n;
+	if (b->hasher)
+		hasher_update(b->hasher, buf, (size_t)n);
 	if (n > 0)
 		return n;
-	r = hasher_finish(b->hasher, "a blob", e);
+	r = b->hasher ? hasher_finish(b->hasher, "a blob", e) : 0;
 	b->done = r == 0;
 	return r;
 }
 
-int blob_read_all(int dir, const struct descriptor *d, size_t max, struct arena *a, char **ret,
-		  struct err *e)
+int blob_read_all(const struct source *s, const struct descriptor *d, size_t max, struct arena *a,
+		  char **ret, struct err *e)
 {
 	struct blob *b = NULL;
 	size_t at = 0;
@@ -164,7 +194,7 @@ int blob_read_all(int dir, const struct descriptor *d, size_t max, struct arena 
 		return err_set(e, ERR_IMAGE, -EFBIG, "a document of %llu bytes",
 			       (unsigned long long)d->size);
 	text = arena_alloc(a, (size_t)d->size + 1);
-	r = text ? blob_open(dir, d, &b, e) : err_sys(e, ERR_IMAGE, -ENOMEM, "read a blob");
+	r = text ? blob_open(s, d, &b, e) : err_sys(e, ERR_IMAGE, -ENOMEM, "read a blob");
 	if (r < 0)
 		return r;
 	/* One byte more than there is: the end has to be seen. */

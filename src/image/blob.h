@@ -10,6 +10,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "image/source.h"
 
 /* "sha256:…" or "sha512:…", as the image specification writes it. */
 #define DIGEST_TEXT_MAX (7 + 128 + 1)
@@ -31,14 +32,26 @@ void hasher_update(struct hasher *h, const void *data, size_t len);
 /* All bytes are there: 0, or -EBADMSG with @what in words. */
 int hasher_finish(struct hasher *h, const char *what, struct err *e) _must_check_;
 
-/* Open the blob that @d describes in the layout @dir. -errno or 0. */
+/* Where a blob lies in a layout and in a store: "blobs/sha256/HEX". */
+#define BLOB_PATH_MAX (6 + 6 + 2 + 128 + 1)
+void blob_path(const char *digest, char buf[static BLOB_PATH_MAX]);
+
+/* Open the blob that @d describes. -errno or 0. */
 struct blob;
-int blob_open(int dir, const struct descriptor *d, struct blob **ret, struct err *e) _must_check_;
+int blob_open(const struct source *s, const struct descriptor *d, struct blob **ret, struct err *e)
+	_must_check_;
+
+/* Open the file @name, of which nothing is known yet: it proves itself by what is in it. */
+int blob_open_file(const struct source *s, const char *name, struct blob **ret, struct err *e)
+	_must_check_;
 void blob_close(struct blob *b);
 
 /* Up to @len bytes; 0 at the end, if all was right. A tar_read_fn; @ctx is the struct blob. */
 ssize_t blob_read(void *ctx, void *buf, size_t len, struct err *e) _must_check_;
 
 /* All of a blob of at most @max bytes, with a NUL behind it. */
-int blob_read_all(int dir, const struct descriptor *d, size_t max, struct arena *a, char **ret,
-		  struct err *e) _must_check_;
+int blob_read_all(const struct source *s, const struct descriptor *d, size_t max, struct arena *a,
+		  char **ret, struct err *e) _must_check_;
+
+/* The digest of @len bytes at @data as text, by sha256. -EIO when the library that hashes fails. */
+int blob_digest(const void *data, size_t len, char ret[static DIGEST_TEXT_MAX]) _must_check_;

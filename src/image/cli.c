@@ -160,12 +160,13 @@ void cli_print_help(const struct cli *c)
 {
 	const struct image_command *k = c->command;
 
-	printf("Usage: coracle image %s [OPTION]... %s\n\n%c%s.\n\nOptions:\n%s"
+	printf("Usage: coracle image %s [OPTION]...%s%s\n\n%c%s.\n\nOptions:\n%s"
 	       "      --json            print the result as JSON\n"
 	       "  -q, --quiet           show no progress\n"
 	       "      --log-format F    messages as text (default) or json\n"
 	       "  -h, --help            show this help\n",
-	       k->name, k->arguments, k->summary[0] - 'a' + 'A', k->summary + 1, k->help);
+	       k->name, k->arguments[0] ? " " : "", k->arguments, k->summary[0] - 'a' + 'A',
+	       k->summary + 1, k->help);
 }
 
 int cli_option(struct cli *c, int opt)
@@ -180,6 +181,9 @@ int cli_option(struct cli *c, int opt)
 	case CLI_LOG_FORMAT:
 		c->log_json = str_eq(optarg, "json");
 		return c->log_json || str_eq(optarg, "text");
+	case CLI_STORE:
+		c->store = optarg;
+		return 1;
 	case 'h':
 		cli_print_help(c);
 		exit(0);

@@ -19,6 +19,7 @@ struct cli {
 	bool json;                           /* results as JSON */
 	bool log_json;                       /* messages as JSON */
 	bool quiet;                          /* no progress */
+	const char *store;                   /* the image store; NULL: the default one */
 	struct progress progress;
 };
 
@@ -39,8 +40,8 @@ void cli_warn(struct cli *c, const char *fmt, ...) _printf_(2, 3);
 /* Describe what is wrong with the command line of c->command, and return 1 after printing it. */
 int cli_usage(struct cli *c, const char *fmt, ...) _printf_(2, 3);
 
-/* The options that all commands take: call with what getopt_long() returned. 1: it was one, go on;
- * 0: not ours. */
+/* The options that all commands take, and the one of those that have to do with an image store:
+ * call with what getopt_long() returned. 1: it was one, go on; 0: not ours. */
 #define CLI_LONG_OPTIONS                                                                           \
 	{"json", no_argument, NULL, CLI_JSON}, {"quiet", no_argument, NULL, 'q'},                  \
 		{"log-format", required_argument, NULL, CLI_LOG_FORMAT},                           \
@@ -48,9 +49,14 @@ int cli_usage(struct cli *c, const char *fmt, ...) _printf_(2, 3);
 	{                                                                                          \
 		NULL, 0, NULL, 0                                                                   \
 	}
+#define CLI_STORE_OPTION                                                                           \
+	{                                                                                          \
+		"store", required_argument, NULL, CLI_STORE                                        \
+	}
 enum cli_option {
 	CLI_JSON = 1000,
 	CLI_LOG_FORMAT,
+	CLI_STORE,
 	CLI_OWN, /* commands count from here */
 };
 int cli_option(struct cli *c, int opt);

@@ -2,11 +2,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/str.h"
 #include "image/command.h"
+#include "image/layout.h"
 #include "image/make.h"
 
 enum {
@@ -62,18 +62,6 @@ static bool set_from(struct build *b, enum make_from from)
 		return false;
 	b->make.from = from;
 	return true;
-}
-
-/* DIR or DIR:REFERENCE; a directory of that very name comes first. */
-static void split_reference(struct make_options *o, char *source)
-{
-	char *colon = strrchr(source, ':');
-	struct stat st;
-
-	if (!colon || (stat(source, &st) == 0 && S_ISDIR(st.st_mode)))
-		return;
-	*colon = '\0';
-	o->reference = colon + 1;
 }
 
 static bool parse_option(struct build *b, int opt)
@@ -201,7 +189,10 @@ int command_build(struct cli *c, int argc, char **argv)
 	if (b.make.n_layers && b.make.from != MAKE_FROM_TAR)
 		return cli_usage(c, "--layer is for what goes on top of --tar");
 	if (b.make.from == MAKE_FROM_IMAGE) {
-		split_reference(&b.make, argv[optind]);
+		char *path;
+
+		layout_split_reference(argv[optind], &path, &b.make.reference);
+		b.make.source = path;
 		if (!b.has_xattrs)
 			b.make.scan.xattrs = SCAN_XATTRS_OCI;
 	}

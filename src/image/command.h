@@ -11,6 +11,15 @@ int command_check(struct cli *c, int argc, char **argv);
 int command_mount(struct cli *c, int argc, char **argv);
 int command_umount(struct cli *c, int argc, char **argv);
 
+/* Those on an image store. */
+int command_import(struct cli *c, int argc, char **argv);
+int command_list(struct cli *c, int argc, char **argv);
+int command_inspect(struct cli *c, int argc, char **argv);
+int command_tag(struct cli *c, int argc, char **argv);
+int command_rm(struct cli *c, int argc, char **argv);
+int command_gc(struct cli *c, int argc, char **argv);
+int command_fsck(struct cli *c, int argc, char **argv);
+
 /* Other programs' names for us, with their arguments and outputs. */
 int compat_mkcomposefs(int argc, char **argv);
 int compat_composefs_info(int argc, char **argv);

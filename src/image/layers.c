@@ -414,7 +414,9 @@ int layers_add(struct layers *l, tar_read_fn read, void *ctx, struct err *e)
 		return no_memory(e);
 	l->layer++;
 	while ((r = tar_next(t, &entry, e)) > 0) {
-		progress_show(l->o->progress, "applying", ++count, 0, "entries");
+		progress_show(l->o->progress,
+			      l->o->progress->what ? l->o->progress->what : "applying", ++count, 0,
+			      "entries");
 		r = apply(l, t, &entry, e);
 		if (r < 0) {
 			(void)err_wrap(e, "/%s",

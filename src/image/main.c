@@ -14,6 +14,8 @@
 
 #include "config.h"
 
+#define STORE_HELP "      --store DIR       the image store\n"
+
 static const struct image_command image_commands[] = {
 	{"build", "SOURCE [IMAGE]", "make an image of a directory, of layers or of a dump",
 	 "  -d, --dump            SOURCE is a dump file, - for standard input\n"
@@ -64,6 +66,25 @@ static const struct image_command image_commands[] = {
 	 command_mount},
 	{"umount", "DIR", "undo a mount", "  -l, --lazy            even if it is busy\n",
 	 command_umount},
+	{"import", "SOURCE [NAME]", "take a container image into the store",
+	 STORE_HELP "      --hash NAME       of a new store: sha256 (default) or sha512\n"
+		    "      --transform WORD  oci-1 (default), or none: the tree as the layers say\n"
+		    "      --keep-layers     keep the layers, too, as they are\n"
+		    "      --verity MODE     for objects: require, try (default) or off\n",
+	 command_import},
+	{"list", "", "list the images in the store", STORE_HELP, command_list},
+	{"inspect", "NAME", "show what the store knows of an image",
+	 STORE_HELP "      --manifest        only the manifest, as it is\n"
+		    "      --config          only the config, as it is\n",
+	 command_inspect},
+	{"tag", "NAME NEW...", "give an image more names", STORE_HELP, command_tag},
+	{"rm", "NAME...", "forget names of images", STORE_HELP, command_rm},
+	{"gc", "", "remove from the store what no name leads to",
+	 STORE_HELP "  -n, --dry-run         only say what would be removed\n", command_gc},
+	{"fsck", "", "prove that everything in the store is sound",
+	 STORE_HELP "      --read            read objects that are sealed, too\n"
+		    "      --repair          remove what is damaged\n",
+	 command_fsck},
 	{NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -8,9 +8,9 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "image/apply.h"
 #include "image/dump.h"
 #include "image/layers.h"
-#include "image/layout.h"
 #include "image/target.h"
 #include "image/unpack.h"
 
@@ -51,61 +51,17 @@ static int add_file(struct layers *l, const char *path, struct err *e)
 	return r < 0 ? err_wrap(e, "%s", path) : 0;
 }
 
-/* An archive that must have a digest. */
-struct proven {
-	struct unpack *unpack;
-	struct hasher *hasher;
-	bool done;
-};
-
-static ssize_t read_proven(void *ctx, void *buf, size_t len, struct err *e)
-{
-	struct proven *p = ctx;
-	ssize_t n = p->done ? 0 : unpack_read(p->unpack, buf, len, e);
-	int r;
-
-	if (n > 0)
-		hasher_update(p->hasher, buf, (size_t)n);
-	if (n != 0 || p->done)
-		return n;
-	r = hasher_finish(p->hasher, "the uncompressed layer", e);
-	p->done = r == 0;
-	return r;
-}
-
-static int add_blob(struct layers *l, const struct layout *layout, const struct layout_layer *layer,
-		    struct err *e)
-{
-	struct proven p = {0};
-	struct blob *b = NULL;
-	int r = blob_open(layout->fd, &layer->blob, &b, e);
-
-	if (r < 0)
-		return r;
-	r = unpack_new(blob_read, b, &p.unpack);
-	if (r == 0)
-		r = hasher_new(layer->diff_id, &p.hasher);
-	if (r < 0)
-		(void)err_sys(e, ERR_IMAGE, r, "read a layer");
-	else
-		r = layers_add(l, read_proven, &p, e);
-	unpack_free(p.unpack);
-	hasher_free(p.hasher);
-	blob_close(b);
-	return r;
-}
-
 static int add_image(struct layers *l, const struct make_options *o, struct err *e)
 {
 	struct layout layout;
-	int r = layout_open(o->source, o->reference, &layout, e);
+	int r = layout_open(o->source, o->reference, -EBADF, &layout, e);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < layout.n_layers && r == 0; i++) {
-		r = add_blob(l, &layout, &layout.layers[i], e);
+		r = apply_layer(&layout, i, l, -EBADF, e);
 		if (r < 0)
-			(void)err_wrap(e, "%s: layer %zu", o->source, i + 1);
+			(void)err_wrap(e, "%s", o->source);
 	}
 	layout_close(&layout);
 	return r;
@@ -151,9 +107,8 @@ static int read_source(const struct make_options *o, struct image_tree *ret, str
 	return scan_directory(o->source, &o->scan, ret, e);
 }
 
-/* Write the image of @t to @fd (-EBADF: nowhere). */
-static int write_image(const struct make_options *o, struct image_tree *t, int fd,
-		       struct make_result *ret, struct err *e)
+int make_write(const struct make_options *o, struct image_tree *t, int fd, struct make_result *ret,
+	       struct err *e)
 {
 	struct verity *v = NULL;
 	struct output out;
@@ -190,7 +145,7 @@ int make_image(const struct make_options *o, struct make_result *ret, struct err
 	if (r == 0 && o->image)
 		r = target_open(o->image, &target, e);
 	if (r == 0)
-		r = write_image(o, &tree, target.fd, &result, e);
+		r = make_write(o, &tree, target.fd, &result, e);
 	if (r == 0 && o->image)
 		r = target_commit(&target, o->seal, o->scan.hash, e);
 	if (o->image)

@@ -36,3 +36,8 @@ struct make_result {
 };
 
 int make_image(const struct make_options *o, struct make_result *ret, struct err *e) _must_check_;
+
+/* Write the image of @t, which is consumed, to @fd (-EBADF: nowhere), and fill in *@ret. Of @o
+ * counts what is about versions, hash and digest. */
+int make_write(const struct make_options *o, struct image_tree *t, int fd, struct make_result *ret,
+	       struct err *e) _must_check_;

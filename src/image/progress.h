@@ -8,7 +8,7 @@
 struct progress {
 	bool on;
 	bool shown;
-	const char *what; /* "reading", "hashing" */
+	const char *what; /* "layer 2 of 5": said in place of a phase; NULL: nothing */
 	uint64_t last_ms;
 };
 

@@ -1,6 +1,7 @@
 /* Any bytes as the documents of an image layout: index.json, a manifest or index, a config, with
  * NUL bytes between them. In each, %d stands for the digest of the next and %s for its size, so
  * that they prove each other. What is accepted has layers with digests. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -127,7 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			       hex);
 		write_file(names[i], text, expanded);
 	}
-	if (layout_open(root, NULL, &l, &e) == 0) {
+	if (layout_open(root, NULL, -EBADF, &l, &e) == 0) {
 		for (size_t i = 0; i < l.n_layers; i++)
 			if (!blob_is_digest(l.layers[i].diff_id) ||
 			    !blob_is_digest(l.layers[i].blob.digest))
