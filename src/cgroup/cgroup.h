@@ -55,6 +55,11 @@ int cgroup_make(struct arena *a, const struct plan_cgroup *plan, const struct cg
 int cgroup_write_early(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
 	_must_check_;
 
+/* Give the v2 cgroup to plan->owner if the plan says so: the directory, and the files that the
+ * kernel names in /sys/kernel/cgroup/delegate. Returns 0 or -errno. */
+int cgroup_delegate(struct arena *a, const struct cgroup *c, const struct plan_cgroup *plan,
+		    struct err *e) _must_check_;
+
 /* Write the limits that could not hold before init was ready. */
 int cgroup_write_late(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
 	_must_check_;

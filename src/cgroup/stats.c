@@ -448,18 +448,24 @@ int cgroup_oom_watch(const struct cgroup *c, short *ret_events)
 
 int cgroup_oom_read(const struct cgroup *c, int watch, struct cgroup_oom *ret)
 {
+	char rest[512];
+
+	/* Of memory.events the kernel remembers what was read; an eventfd is emptied. */
+	if (sys_pread(watch, rest, sizeof(rest), 0) == -ESPIPE)
+		(void)sys_read(watch, rest, sizeof(rest));
+	return cgroup_oom_peek(c, ret);
+}
+
+int cgroup_oom_peek(const struct cgroup *c, struct cgroup_oom *ret)
+{
 	struct reader r;
 	struct arena a;
 	struct cgroup_named *list;
-	char rest[512];
 	size_t n = 0;
 	int q;
 
 	arena_init(&a, NULL, 0);
 	r = (struct reader){&a, c};
-	/* Of memory.events the kernel remembers what was read; an eventfd is emptied. */
-	if (sys_pread(watch, rest, sizeof(rest), 0) == -ESPIPE)
-		(void)sys_read(watch, rest, sizeof(rest));
 	q = read_named(&r, "memory.events", &list, &n);
 	if (q == 0 && n == 0)
 		q = read_named(&r, "memory.oom_control", &list, &n);

@@ -70,3 +70,6 @@ int cgroup_oom_watch(const struct cgroup *c, short *ret_events) _must_check_;
 
 /* Has it? Makes @watch wait for the next time. Returns 0 or -errno. */
 int cgroup_oom_read(const struct cgroup *c, int watch, struct cgroup_oom *ret) _must_check_;
+
+/* The same without waiting for anything: all 0 where nobody counts. */
+int cgroup_oom_peek(const struct cgroup *c, struct cgroup_oom *ret) _must_check_;

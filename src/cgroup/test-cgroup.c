@@ -662,7 +662,7 @@ static void test_devices(void **state)
 
 	(void)state;
 	need_cgroups();
-	ok(plan_device_program(&arena, rules, 2, &plan.device_program, &plan.n_device_program,
+	ok(plan_device_program(&arena, rules, 2, true, &plan.device_program, &plan.n_device_program,
 			       &err));
 	c = make(&plan);
 	ok(cgroup_attach_devices(&c, &plan, &err));
@@ -725,8 +725,8 @@ static void test_verifier(void **state)
 			rules[k] = (struct spec_device_rule){
 				pick(2),     types[pick(3)],       accesses[pick(6)],   pick(4) > 0,
 				pick(3) > 0, (int64_t)pick(4) - 1, (int64_t)pick(4) - 1};
-		ok(plan_device_program(&a, rules, n, &plan.device_program, &plan.n_device_program,
-				       &err));
+		ok(plan_device_program(&a, rules, n, true, &plan.device_program,
+				       &plan.n_device_program, &err));
 		ok(cgroup_attach_devices(&c, &plan, &err));
 	}
 	finish(&c);

@@ -166,21 +166,45 @@ static void write_stats(struct json_writer *w, const struct cgroup_stats *s)
 
 /* --- events ----------------------------------------------------------------------------------- */
 
+static void write_both(struct json_writer *w, const struct cgroup_stats *s)
+{
+	json_key(w, "memory");
+	json_object_begin(w);
+	write_usage(w, "usage", &s->memory);
+	write_usage(w, "swap", &s->swap);
+	json_object_end(w);
+}
+
+static void write_before(struct json_writer *w, const struct container_event *ev)
+{
+	json_key(w, "before");
+	json_object_begin(w);
+	write_both(w, ev->before);
+	json_key(w, "processes");
+	json_array_begin(w);
+	for (size_t i = 0; i < ev->n_processes; i++) {
+		json_object_begin(w);
+		json_kv_i64(w, "pid", ev->processes[i].pid);
+		json_kv_string(w, "name", ev->processes[i].name);
+		json_kv_u64(w, "memory", ev->processes[i].memory);
+		json_object_end(w);
+	}
+	json_array_end(w);
+	json_object_end(w);
+}
+
 /* runc's has no data. */
 static void write_oom(struct json_writer *w, const struct container_event *ev)
 {
 	json_kv_u64(w, "oomKill", ev->oom.kills);
 	json_kv_u64(w, "oomGroupKill", ev->oom.group_kills);
-	json_key(w, "memory");
-	json_object_begin(w);
-	write_usage(w, "usage", &ev->stats.memory);
-	write_usage(w, "swap", &ev->stats.swap);
-	json_object_end(w);
+	write_both(w, &ev->stats);
 	json_key(w, "pids");
 	json_array_begin(w);
 	for (size_t i = 0; i < ev->n_pids; i++)
 		json_i64(w, ev->pids[i]);
 	json_array_end(w);
+	write_before(w, ev);
 }
 
 static int print(_unused_ void *data, const struct container_event *ev, struct err *e)

@@ -12,7 +12,8 @@ struct update_words {
 	const char *cpu_period, *cpu_quota, *cpu_burst, *cpu_share, *cpu_idle;
 	const char *cpu_rt_period, *cpu_rt_runtime, *cpuset_cpus, *cpuset_mems;
 	const char *memory, *reservation, *swap, *kernel, *kernel_tcp;
-	const char *pids, *weight, *l3, *bandwidth;
+	const char *pids, *weight, *l3, *bandwidth, *oom_group;
+	struct str_pair unified[1];
 	struct str_list rlimits;
 };
 
@@ -52,6 +53,7 @@ static const struct option options[] = {
 	WORD("memory", memory, "SIZE", "limit on memory, as 512M; -1 is none"),
 	WORD("memory-reservation", reservation, "SIZE", "memory that is reclaimed last"),
 	WORD("memory-swap", swap, "SIZE", "limit on memory and swap together; -1 is none"),
+	WORD("oom-group", oom_group, "0|1", "all processes die when one of them ran out of memory"),
 	WORD("pids-limit", pids, "N", "limit on processes; -1 is none"),
 	{.name = "rlimit",
 	 .type = OPTION_LIST,
@@ -174,6 +176,17 @@ static int read_rlimits(struct arena *a, struct update_words *w, struct err *e)
 	return r;
 }
 
+static int read_oom_group(struct update_words *w, struct err *e)
+{
+	if (w->oom_group[0] == '\0')
+		return 0;
+	if (!str_eq(w->oom_group, "0") && !str_eq(w->oom_group, "1"))
+		return bad_value("oom-group", "0 or 1", w->oom_group, e);
+	w->unified[0] = (struct str_pair){"memory.oom.group", w->oom_group};
+	w->o.resources.unified = (struct str_map){.items = w->unified, .n = 1};
+	return 0;
+}
+
 static int read_words(struct arena *a, struct update_words *w, struct err *e)
 {
 	struct spec_resources *res = &w->o.resources;
@@ -191,6 +204,8 @@ static int read_words(struct arena *a, struct update_words *w, struct err *e)
 		r = read_u64("blkio-weight", w->weight, &res->block_io.has_weight, &weight, e);
 	if (r == 0 && weight > 1000)
 		r = bad_value("blkio-weight", "a weight from 10 to 1000", w->weight, e);
+	if (r == 0)
+		r = read_oom_group(w, e);
 	res->block_io.weight = (uint32_t)weight;
 	res->has_cpu = res->has_memory = res->has_pids = res->has_block_io = true;
 	return r < 0 ? r : read_rlimits(a, w, e);

@@ -139,6 +139,13 @@ int container_list(struct runtime *rt, struct container_info **ret, size_t *ret_
 /* The ids under the root in which @pattern, an extended regular expression, is found; sorted. */
 int container_match(struct runtime *rt, const char *pattern, struct str_list *ret, struct err *e);
 
+/* A process when it was last looked at. */
+struct event_process {
+	pid_t pid;
+	const char *name;
+	uint64_t memory; /* resident bytes */
+};
+
 struct container_event {
 	const char *id;
 	bool is_oom; /* the kernel has killed for want of memory; else it is time for numbers */
@@ -146,6 +153,11 @@ struct container_event {
 	struct cgroup_oom oom; /* so far */
 	const pid_t *pids;     /* is_oom: what is left */
 	size_t n_pids;
+	/* is_oom: what was there before, when it was last looked at: at every event, and whenever
+	 * the container met a limit of its memory. */
+	const struct cgroup_stats *before;
+	const struct event_process *processes;
+	size_t n_processes;
 };
 
 /* Tell @tell the numbers of container @id every @interval_ms, and each time that the kernel has

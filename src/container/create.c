@@ -145,7 +145,9 @@ static int take_scope(void *data, pid_t pid, struct err *e)
 	r = write_state(c, PHASE_CREATING, e);
 	if (r == 0)
 		r = cgroup_open(&c->state.cgroup, &c->cgroup, e);
-	return r < 0 ? r : cgroup_write_early(&c->cgroup, plan, e);
+	if (r == 0)
+		r = cgroup_write_early(&c->cgroup, plan, e);
+	return r < 0 ? r : cgroup_delegate(c->rt->arena, &c->cgroup, plan, e);
 }
 
 static int make_cgroup(struct creation *c, struct err *e)
@@ -162,13 +164,15 @@ static int make_cgroup(struct creation *c, struct err *e)
 	/* An optional cgroup that may not be made is none. */
 	if (r > 0)
 		c->state.cgroup = c->cgroup.ref;
-	return 0;
+	return cgroup_delegate(c->rt->arena, &c->cgroup, &c->loaded.plan.cgroup, e);
 }
 
 /* With the process running its steps beside us: what does not depend on them. */
 static int work_beside(struct creation *c, struct err *e)
 {
-	return cgroup_attach_devices(&c->cgroup, &c->loaded.plan.cgroup, e);
+	const struct plan_cgroup *plan = &c->loaded.plan.cgroup;
+
+	return plan->devices_late ? 0 : cgroup_attach_devices(&c->cgroup, plan, e);
 }
 
 static int identify(struct creation *c, struct err *e)
@@ -286,8 +290,9 @@ static bool may_go_ahead(const struct creation *c)
 	const struct plan *p = &c->loaded.plan;
 
 	return p->purpose == PURPOSE_RUN && !p->terminal && !p->host_turn && !p->time_offsets &&
-	       !p->schedule.late && !plan_cgroup_late(&p->cgroup) && pidfd_socket(c)[0] == '\0' &&
-	       c->o->pid_file[0] == '\0' && !(c->state.hooks & STATE_HOOK_START_CONTAINER);
+	       !p->schedule.late && !plan_cgroup_late(&p->cgroup) && !p->cgroup.devices_late &&
+	       pidfd_socket(c)[0] == '\0' && c->o->pid_file[0] == '\0' &&
+	       !(c->state.hooks & STATE_HOOK_START_CONTAINER);
 }
 
 /* Write down who init is; then nothing keeps it from going on. */
@@ -311,14 +316,16 @@ static int go_ahead(struct creation *c, struct err *e)
 	return r < 0 ? r : launch_await_ready(&c->launch, e);
 }
 
-/* The limits that init would not have fitted below. */
+/* The limits that init would not have fitted below, and a device policy that is not for it. */
 static int limit_late(struct creation *c, struct err *e)
 {
 	struct plan_cgroup *plan = &c->loaded.plan.cgroup;
 	int r = 0;
 
-	if (!plan_cgroup_late(plan))
-		return 0;
+	if (plan->devices_late)
+		r = cgroup_attach_devices(&c->cgroup, plan, e);
+	if (r < 0 || !plan_cgroup_late(plan))
+		return r;
 	if (has_scope(c)) {
 		r = plan_cgroup_properties(c->rt->arena, plan, true, e);
 		if (r == 0)

@@ -1,15 +1,25 @@
 /* events: what a container uses, from time to time, and that the kernel killed in it. Takes no
  * lock: it may run as long as the container does. */
 #include <errno.h>
+#include <sys/auxv.h>
 
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "cgroup/cgroup.h"
 #include "container/live.h"
+#include "host/proc.h"
 
 #define LOOKS   200
 #define LOOK_MS 5
+
+/* What was there at a moment: whom the kernel kills can be told only by having looked before. */
+struct snapshot {
+	struct arena arena;
+	struct cgroup_stats stats;
+	struct event_process *processes;
+	size_t n;
+};
 
 struct watch {
 	struct runtime *rt;
@@ -18,33 +28,148 @@ struct watch {
 	int oom_fd;
 	short oom_events;
 	struct cgroup_oom oom;
+	struct snapshot last;
 	unsigned looks; /* v1: how often still to look for a kill that is under way */
 	int (*tell)(void *data, const struct container_event *ev, struct err *e);
 	void *data;
 };
 
+/* --- snapshots --------------------------------------------------------------------------------
+ */
+
+/* The second number of /proc/PID/statm, in bytes. */
+static uint64_t resident(int proc_fd, pid_t pid)
+{
+	char path[32], text[128], *second;
+	_cleanup_close_ int fd = -EBADF;
+	uint64_t pages;
+	ssize_t n;
+
+	(void)str_format(path, sizeof(path), "%d/statm", (int)pid);
+	fd = proc_open_at(proc_fd, path, O_RDONLY);
+	n = fd < 0 ? fd : sys_read(fd, text, sizeof(text) - 1);
+	text[MAX(n, 0)] = '\0';
+	second = strchr(text, ' ');
+	if (!second)
+		return 0;
+	second++;
+	second[strcspn(second, " ")] = '\0';
+	return str_to_u64(second, &pages) < 0 ? 0 : pages * getauxval(AT_PAGESZ);
+}
+
+static int read_processes(struct watch *w, struct snapshot *s, struct err *e)
+{
+	_cleanup_close_ int proc_fd = proc_open(e);
+	struct proc_identity id;
+	pid_t *pids = NULL;
+	size_t n = 0;
+	int r = proc_fd < 0 ? proc_fd : cgroup_pids(&s->arena, &w->cgroup, &pids, &n, e);
+
+	if (r == 0)
+		s->processes = arena_newn(&s->arena, struct event_process, n + 1);
+	if (r < 0 || !s->processes)
+		return r < 0 ? r : err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++) {
+		struct event_process *p = &s->processes[s->n];
+
+		if (proc_identify(proc_fd, pids[i], &id) < 0)
+			continue;
+		p->pid = pids[i];
+		p->name = arena_strdup(&s->arena, id.name);
+		p->memory = resident(proc_fd, pids[i]);
+		s->n += p->name != NULL;
+	}
+	return 0;
+}
+
+/* Take the place of the last one. It stays where that is not possible any more, and when the kernel
+ * begins to kill meanwhile: it counts before it kills. */
+static void look_around(struct watch *w)
+{
+	struct snapshot s = {.n = 0};
+	struct cgroup_oom now = w->oom;
+	struct err ignored;
+	int r;
+
+	arena_init(&s.arena, NULL, 0);
+	r = cgroup_stats_read(&s.arena, &w->cgroup, &s.stats, &ignored);
+	if (r == 0)
+		r = read_processes(w, &s, &ignored);
+	if (r == 0 && w->oom_fd >= 0)
+		r = cgroup_oom_peek(&w->cgroup, &now);
+	if (r < 0 || s.n == 0 || now.kills != w->oom.kills) {
+		arena_done(&s.arena);
+		return;
+	}
+	arena_done(&w->last.arena);
+	w->last = s;
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
 /* Each event has an arena of its own, so that watching for a year takes no more than for a second.
  */
-static int tell(struct watch *w, bool is_oom, struct err *e)
+static int tell_numbers(struct watch *w, struct err *e)
 {
-	struct container_event ev = {
-		.id = w->live.state.id,
-		.is_oom = is_oom,
-		.oom = w->oom,
-	};
+	struct container_event ev = {.id = w->live.state.id};
 	struct arena a;
-	pid_t *pids = NULL;
 	int r;
 
 	arena_init(&a, NULL, 0);
 	r = cgroup_stats_read(&a, &w->cgroup, &ev.stats, e);
-	if (r == 0 && is_oom) {
-		r = cgroup_pids(&a, &w->cgroup, &pids, &ev.n_pids, e);
-		ev.pids = pids;
-	}
 	if (r == 0)
 		r = w->tell(w->data, &ev, e);
 	arena_done(&a);
+	return r;
+}
+
+/* The kernel counts and kills one after the other, and all that belong to a group: one event tells
+ * of them. Bounded, since somebody may be out of its reach. */
+static void await_the_rest(struct watch *w, uint64_t group_kills)
+{
+	struct cgroup_oom now;
+
+	for (unsigned quiet = 0, n = 0; quiet < 2 && n < LOOKS; n++) {
+		bool ended = sys_await_end(w->live.pidfd, LOOK_MS) == 0;
+
+		if (ended)
+			(void)sys_poll(NULL, 0, LOOK_MS);
+		if (cgroup_oom_peek(&w->cgroup, &now) < 0 || now.kills < w->oom.kills)
+			return;
+		quiet = now.kills == w->oom.kills && (ended || now.group_kills == group_kills)
+				? quiet + 1
+				: 0;
+		w->oom = now;
+	}
+}
+
+/* What was killed as a whole may be gone with its cgroup: then there is nothing left to tell.
+ * @group_kills: how many groups had been killed before. */
+static int tell_oom(struct watch *w, uint64_t group_kills, struct err *e)
+{
+	struct container_event ev = {
+		.id = w->live.state.id,
+		.is_oom = true,
+		.before = &w->last.stats,
+		.processes = w->last.processes,
+		.n_processes = w->last.n,
+	};
+	struct arena a;
+	struct err gone;
+	pid_t *pids = NULL;
+	int r;
+
+	arena_init(&a, NULL, 0);
+	await_the_rest(w, group_kills);
+	ev.oom = w->oom;
+	if (cgroup_stats_read(&a, &w->cgroup, &ev.stats, &gone) < 0)
+		ev.stats = (struct cgroup_stats){.cpus = "", .mems = ""};
+	if (cgroup_pids(&a, &w->cgroup, &pids, &ev.n_pids, &gone) < 0)
+		ev.n_pids = 0;
+	ev.pids = pids;
+	r = w->tell(w->data, &ev, e);
+	arena_done(&a);
+	look_around(w);
 	return r;
 }
 
@@ -63,10 +188,24 @@ static int look_for_oom(struct watch *w, bool woken, struct err *e)
 		w->looks = LOOKS;
 	else if (w->looks > 0)
 		w->looks--;
-	if (w->oom.kills == before.kills && !(is_v1 && w->looks == 0 && !woken))
+	if (w->oom.kills == before.kills && !(is_v1 && w->looks == 0 && !woken)) {
+		if (woken)
+			look_around(w);
 		return 0;
+	}
 	w->looks = 0;
-	return tell(w, true, e);
+	return tell_oom(w, before.group_kills, e);
+}
+
+/* The container has ended; its cgroup may be gone, or tell why. */
+static int look_at_end(struct watch *w, struct err *e)
+{
+	struct cgroup_oom before = w->oom;
+
+	if (w->oom_fd < 0 || cgroup_oom_peek(&w->cgroup, &w->oom) < 0 ||
+	    w->oom.kills <= before.kills)
+		return 0;
+	return tell_oom(w, before.group_kills, e);
 }
 
 static int timeout_until(const struct watch *w, uint64_t next)
@@ -93,13 +232,14 @@ static int watch(struct watch *w, unsigned interval_ms, struct err *e)
 		if (r < 0 && r != -EINTR)
 			return err_sys(e, ERR_INTERNAL, r, "wait for events");
 		r = 0;
+		/* Its last event may come together with its end, or be late for it. */
+		if (fds[0].revents)
+			return look_at_end(w, e);
 		if ((fds[1].revents && w->oom_fd >= 0) || w->looks > 0)
 			r = look_for_oom(w, fds[1].revents, e);
-		/* Its last event may come together with its end. */
-		if (fds[0].revents)
-			return r;
 		if (r == 0 && sys_now_ms() >= next) {
-			r = tell(w, false, e);
+			r = tell_numbers(w, e);
+			look_around(w);
 			next = sys_now_ms() + interval_ms;
 		}
 	}
@@ -115,6 +255,7 @@ static int start_watching(struct watch *w, struct err *e)
 		return 0;
 	if (w->oom_fd < 0)
 		return err_sys(e, ERR_CGROUP, w->oom_fd, "watch the container's memory");
+	look_around(w);
 	r = cgroup_oom_read(&w->cgroup, w->oom_fd, &w->oom);
 	return r < 0 ? err_sys(e, ERR_CGROUP, r, "read the events of the container") : 0;
 }
@@ -137,12 +278,14 @@ int container_events(struct runtime *rt, const char *id, bool once, unsigned int
 		r = live_not_running(&w.live, e);
 	if (r == 0)
 		r = live_open_cgroup(&w.live, &w.cgroup, e);
+	arena_init(&w.last.arena, NULL, 0);
 	if (r == 0 && once)
-		r = tell(&w, false, e);
+		r = tell_numbers(&w, e);
 	else if (r == 0)
 		r = start_watching(&w, e);
 	if (r == 0 && !once)
 		r = watch(&w, interval_ms, e);
+	arena_done(&w.last.arena);
 	(void)fd_close(w.oom_fd);
 	cgroup_close(&w.cgroup);
 	live_close(&w.live);

@@ -88,7 +88,7 @@ int load_facts(struct runtime *rt, const struct spec *spec, const char *facts_fi
 {
 	struct facts_needs needs = {
 		.cgroup = true,
-		.cgroup_v1 = plan_cgroup_needs_v1(&spec->linux_.resources),
+		.cgroup_v1 = plan_cgroup_needs_v1(spec),
 		.devices = spec->linux_.resources.n_devices > 0,
 		.nested = makes_nodes_in_rootfs(spec),
 		.manager = manager == CGROUP_MANAGER_SYSTEMD,

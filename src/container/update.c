@@ -196,6 +196,7 @@ static int tell_systemd(struct update *u, struct err *e)
 static int write_devices(struct update *u, struct err *e)
 {
 	struct cgroup c = CGROUP_INIT;
+	bool builtin = true;
 	int r;
 
 	if (!u->facts.may_bpf) {
@@ -203,8 +204,11 @@ static int write_devices(struct update *u, struct err *e)
 		err_hint(e, "it needs CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN, on the host");
 		return err_where(e, "linux.resources.devices");
 	}
-	r = plan_device_program(u->rt->arena, u->all.devices, u->all.n_devices,
-				&u->plan.device_program, &u->plan.n_device_program, e);
+	r = spec_annotation_flag(&u->live.state.annotations, CGROUP_ANNOTATION_DEVICES, &builtin,
+				 e);
+	if (r == 0)
+		r = plan_device_program(u->rt->arena, u->all.devices, u->all.n_devices, builtin,
+					&u->plan.device_program, &u->plan.n_device_program, e);
 	if (r == 0)
 		r = live_open_cgroup(&u->live, &c, e);
 	if (r == 0)

@@ -390,12 +390,31 @@ const struct spec_namespace *spec_namespace_find(const struct spec *spec, enum n
 	return NULL;
 }
 
+static const char *find_annotation(const struct str_map *annotations, const char *key)
+{
+	for (size_t i = 0; i < annotations->n; i++)
+		if (str_eq(annotations->items[i].key, key))
+			return annotations->items[i].value;
+	return NULL;
+}
+
 const char *spec_annotation(const struct spec *spec, const char *key)
 {
-	for (size_t i = 0; i < spec->annotations.n; i++)
-		if (str_eq(spec->annotations.items[i].key, key))
-			return spec->annotations.items[i].value;
-	return NULL;
+	return find_annotation(&spec->annotations, key);
+}
+
+int spec_annotation_flag(const struct str_map *annotations, const char *key, bool *ret,
+			 struct err *e)
+{
+	const char *value = find_annotation(annotations, key);
+
+	if (!value)
+		return 0;
+	*ret = str_eq(value, "1") || str_eq(value, "true");
+	if (*ret || str_eq(value, "0") || str_eq(value, "false"))
+		return 0;
+	(void)err_set(e, ERR_CONFIG_INVALID, -EINVAL, "expected 0 or 1, got \"%s\"", value);
+	return err_where(e, "annotations[\"%s\"]", key);
 }
 
 size_t spec_sysctl_path(const char *key, char *buf, size_t size)

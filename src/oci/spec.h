@@ -374,3 +374,8 @@ const char *ns_type_name(enum ns_type type);
 const struct spec_namespace *spec_namespace_find(const struct spec *spec, enum ns_type type);
 /* The value of an annotation, or NULL. */
 const char *spec_annotation(const struct spec *spec, const char *key);
+
+/* Set *@ret if the annotation @key is among @annotations: "1" or "true", "0" or "false". Others are
+ * ERR_CONFIG_INVALID. Returns 0 or -errno. */
+int spec_annotation_flag(const struct str_map *annotations, const char *key, bool *ret,
+			 struct err *e) _must_check_;

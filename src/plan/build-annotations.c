@@ -1,6 +1,6 @@
-/* Annotations of crun and runc that change what the runtime does. Each is honoured or refused by
- * its name; one that nobody here knows, with a prefix of theirs, is refused too. Others are labels.
- */
+/* Annotations that change what the runtime does: those of crun and runc, and ours. Each is honoured
+ * or refused by its name; one that nobody here knows, with a prefix of theirs or ours, is refused
+ * too. Others are labels. */
 #include <errno.h>
 
 #include "base/str.h"
@@ -14,11 +14,12 @@ static const char *const honoured[] = {
 	"run.oci.keep_original_groups",  "run.oci.pidfd_receiver",
 	"run.oci.mount_context_type",    SECCOMP_ANNOTATION_BPF,
 	SECCOMP_ANNOTATION_FAIL_UNKNOWN, SECCOMP_ANNOTATION_RECEIVER,
-	SECCOMP_ANNOTATION_STORE,
+	SECCOMP_ANNOTATION_STORE,        CGROUP_ANNOTATION_DEVICES,
+	CGROUP_ANNOTATION_OOM_GROUP,
 };
 
 static const char *const prefixes[] = {
-	"run.oci.", "org.systemd.property.", "org.criu.", "krun.", "module.wasm.",
+	"run.oci.", "org.systemd.property.", "org.criu.", "krun.", "module.wasm.", "coracle.",
 };
 
 static int refuse_unknown(struct builder *b, const char *key)
@@ -41,15 +42,7 @@ static int refuse_unknown(struct builder *b, const char *key)
 
 int plan_read_flag(struct builder *b, const char *key, bool *ret)
 {
-	const char *value = spec_annotation(b->spec, key);
-
-	if (!value)
-		return 0;
-	*ret = str_eq(value, "1") || str_eq(value, "true");
-	if (*ret || str_eq(value, "0") || str_eq(value, "false"))
-		return 0;
-	(void)err_set(b->e, ERR_CONFIG_INVALID, -EINVAL, "expected 0 or 1, got \"%s\"", value);
-	return err_where(b->e, "annotations[\"%s\"]", key);
+	return spec_annotation_flag(&b->spec->annotations, key, ret, b->e);
 }
 
 int plan_annotations(struct builder *b)

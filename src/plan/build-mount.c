@@ -605,6 +605,8 @@ static int plan_cgroup_mount(struct builder *b, struct resolved *m)
 	int r;
 
 	if (f->arrangement == CGROUP_UNIFIED) {
+		if (!(m->attr.set & MOUNT_ATTR_RDONLY))
+			plan_delegate_cgroup(b, target);
 		if (namespaced)
 			return add_mount(b, m, "cgroup2", "cgroup2", target, none);
 		/* Its cgroup comes to be when the mounts are prepared already. */

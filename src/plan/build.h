@@ -222,6 +222,10 @@ int plan_net_devices(struct builder *b);
 /* build-time.c: a time namespace with offsets. */
 void plan_time_offsets(struct builder *b);
 
+/* build-cgroup.c: a container that sees its cgroup writable at @target may divide it: the cgroup
+ * becomes its process's user's (config-linux.md, "Cgroup ownership"). */
+void plan_delegate_cgroup(struct builder *b, const char *target);
+
 /* build-mount.c: rootfs, mounts, masks, pivot. */
 int plan_rootfs(struct builder *b);
 /* The root filesystem that is attached already: by the host half, in @slot, or for an exec. */

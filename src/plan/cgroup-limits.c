@@ -509,6 +509,26 @@ static int limit_unified(struct limits *l, const struct str_pair *pair)
 	}
 }
 
+int plan_cgroup_oom_group(struct arena *a, const struct facts_cgroup *facts,
+			  struct plan_cgroup *plan, struct err *e)
+{
+	static const char origin[] = "annotations[\"" CGROUP_ANNOTATION_OOM_GROUP "\"]";
+	struct limits l = {.arena = a, .facts = facts, .plan = plan, .cap = plan->n_writes, .e = e};
+	struct plan_cgroup_write *w;
+
+	if (facts->arrangement == CGROUP_V1 || limits_on_v1(&l, "memory")) {
+		err_set(e, ERR_CGROUP_LIMIT, -EOPNOTSUPP,
+			"cgroup v1 cannot kill a container as a whole");
+		err_hint(e, "here a cgroup v1 hierarchy has the controller \"memory\"");
+		return err_where(e, "%s", origin);
+	}
+	w = limits_add(&l, "memory", "memory.oom.group", "", "1");
+	if (!w)
+		return -ENOMEM;
+	w->origin = origin;
+	return 0;
+}
+
 /* --- all --------------------------------------------------------------------------------------
  */
 

@@ -20,10 +20,13 @@ static bool is_delegate(const struct facts *f)
 	return f->euid != 0 || !f->may_bpf;
 }
 
-bool plan_cgroup_needs_v1(const struct spec_resources *r)
+bool plan_cgroup_needs_v1(const struct spec *spec)
 {
-	return r->has_memory || r->has_cpu || r->has_pids || r->has_block_io || r->has_network ||
-	       r->n_hugepage_limits > 0 || r->n_rdma > 0 || r->unified.n > 0;
+	const struct spec_resources *r = &spec->linux_.resources;
+
+	return spec_annotation(spec, CGROUP_ANNOTATION_OOM_GROUP) || r->has_memory || r->has_cpu ||
+	       r->has_pids || r->has_block_io || r->has_network || r->n_hugepage_limits > 0 ||
+	       r->n_rdma > 0 || r->unified.n > 0;
 }
 
 bool plan_cgroup_late(const struct plan_cgroup *plan)
@@ -214,8 +217,17 @@ int plan_cgroup_build(struct arena *a, const struct spec *spec, const struct fac
 {
 	const struct spec_resources *res = &spec->linux_.resources;
 	struct plan_cgroup plan = {.manager = manager, .path = ""};
+	bool oom_group = false, builtin = true;
 	int r = plan_cgroup_limits(a, res, res, &facts->cgroup, &plan, e);
 
+	if (r == 0)
+		r = spec_annotation_flag(&spec->annotations, CGROUP_ANNOTATION_OOM_GROUP,
+					 &oom_group, e);
+	if (r == 0)
+		r = spec_annotation_flag(&spec->annotations, CGROUP_ANNOTATION_DEVICES, &builtin,
+					 e);
+	if (r == 0 && oom_group)
+		r = plan_cgroup_oom_group(a, &facts->cgroup, &plan, e);
 	if (r < 0)
 		return r;
 	switch (manager) {
@@ -234,10 +246,11 @@ int plan_cgroup_build(struct arena *a, const struct spec *spec, const struct fac
 	if (r < 0)
 		return r;
 	if (res->n_devices > 0 && plan.path[0] != '\0' && facts->may_bpf)
-		r = plan_device_program(a, res->devices, res->n_devices, &plan.device_program,
-					&plan.n_device_program, e);
+		r = plan_device_program(a, res->devices, res->n_devices, builtin,
+					&plan.device_program, &plan.n_device_program, e);
 	if (r < 0)
 		return r;
+	plan.devices_late = plan.n_device_program > 0 && !builtin;
 	plan.optional = manager == CGROUP_MANAGER_CGROUPFS &&
 			spec->linux_.cgroups_path[0] == '\0' && plan.path[0] != '\0' &&
 			plan.n_writes == 0 && plan.n_device_program == 0;

@@ -12,6 +12,12 @@
 #include "oci/spec.h"
 #include "plan/facts.h"
 
+/* The whole container dies when the kernel kills in it for want of memory: memory.oom.group. */
+#define CGROUP_ANNOTATION_OOM_GROUP "coracle.oom.group"
+
+/* With 0 the device policy is what the rules say, without the devices that every container has. */
+#define CGROUP_ANNOTATION_DEVICES "coracle.devices.builtin"
+
 enum cgroup_manager {
 	CGROUP_MANAGER_CGROUPFS,
 	CGROUP_MANAGER_SYSTEMD,
@@ -48,6 +54,9 @@ struct plan_cgroup {
 	bool unified; /* a cgroup in the v2 hierarchy is made (unified and hybrid) */
 	const struct cgroup_hierarchy **v1; /* v1 hierarchies in which one is made too */
 	size_t n_v1;
+	/* The container may divide its cgroup, which is given to @owner, a user id of ours. */
+	bool delegated;
+	uint32_t owner;
 	/* With the systemd manager: the scope, what systemd is told about it ("-u64 MemoryMax 1";
 	 * the dash: it may not know that), and whose systemd it is. The path is the one below that
 	 * manager's own cgroup. */
@@ -59,6 +68,9 @@ struct plan_cgroup {
 	 * to load one, as in a user namespace without CAP_BPF, or everything is allowed). */
 	struct bpf_insn *device_program;
 	size_t n_device_program;
+	/* The policy may deny what init needs for the container's /dev: not before init is ready.
+	 */
+	bool devices_late;
 };
 
 /* Does plan_cgroup_build() look at the caller's own cgroup (facts.cgroup.unified_self_path)? It
@@ -68,7 +80,7 @@ bool plan_cgroup_needs_self(const struct spec *spec, const struct facts *facts,
 
 /* Does planning these limits ask which v1 hierarchies there are? On hybrid hosts it costs system
  * calls to find them. */
-bool plan_cgroup_needs_v1(const struct spec_resources *r);
+bool plan_cgroup_needs_v1(const struct spec *spec);
 
 /* Is anything to be written when init is ready? */
 bool plan_cgroup_late(const struct plan_cgroup *plan);
@@ -119,7 +131,12 @@ const struct cgroup_hierarchy *cgroup_find_v1(const struct facts_cgroup *f, cons
 /* Does the comma-separated list of a v1 hierarchy hold @controller? */
 bool cgroup_hierarchy_has(const struct cgroup_hierarchy *h, const char *controller);
 
-/* Compile device rules, and the devices that every container has, into *@ret; *@ret_n is 0 when
- * everything is allowed. Later rules win; device-bpf.c says what that means exactly. */
+/* Compile device rules, with @builtin also the devices that every container has, into *@ret;
+ * *@ret_n is 0 when everything is allowed. Later rules win; device-bpf.c says what that means
+ * exactly. */
 int plan_device_program(struct arena *a, const struct spec_device_rule *rules, size_t n,
-			struct bpf_insn **ret, size_t *ret_n, struct err *e);
+			bool builtin, struct bpf_insn **ret, size_t *ret_n, struct err *e);
+
+/* Append the write that makes all processes of the container die together. Returns 0 or -errno. */
+int plan_cgroup_oom_group(struct arena *a, const struct facts_cgroup *facts,
+			  struct plan_cgroup *plan, struct err *e) _must_check_;

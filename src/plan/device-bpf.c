@@ -9,7 +9,8 @@
  *
  * The devices that every container has are allowed behind each rule for all devices of a type: the
  * rules of every engine begin with "deny everything" and rely on that. Rules further down may take
- * them away; runc and crun do not let them.
+ * them away; runc and crun do not let them. Without these devices, where that is asked for, the
+ * rules are all there is.
  *
  * The program walks the rules from the last to the first with the accesses that are still open in
  * a register. Character and block devices have a section each. Rules for all devices are not
@@ -211,9 +212,9 @@ static void section_sort(struct section *s)
 }
 
 static int section_build(struct arena *a, int type, const struct parsed *rules, size_t n,
-			 struct section *ret)
+			 bool builtin, struct section *ret)
 {
-	bool with_defaults = false;
+	bool with_defaults = !builtin;
 
 	*ret = (struct section){.type = type, .open = ACCESS_ALL};
 	ret->rules = arena_newn(a, struct rule, n + ARRAY_SIZE(default_rules));
@@ -440,7 +441,7 @@ static void emit_epilogue(struct program *p)
 }
 
 int plan_device_program(struct arena *a, const struct spec_device_rule *rules, size_t n,
-			struct bpf_insn **ret, size_t *ret_n, struct err *e)
+			bool builtin, struct bpf_insn **ret, size_t *ret_n, struct err *e)
 {
 	struct parsed *parsed = arena_newn(a, struct parsed, n + 1);
 	struct section chars, blocks;
@@ -455,8 +456,8 @@ int plan_device_program(struct arena *a, const struct spec_device_rule *rules, s
 		if (r < 0)
 			return r;
 	}
-	if (section_build(a, BPF_DEVCG_DEV_CHAR, parsed, n, &chars) < 0 ||
-	    section_build(a, BPF_DEVCG_DEV_BLOCK, parsed, n, &blocks) < 0)
+	if (section_build(a, BPF_DEVCG_DEV_CHAR, parsed, n, builtin, &chars) < 0 ||
+	    section_build(a, BPF_DEVCG_DEV_BLOCK, parsed, n, builtin, &blocks) < 0)
 		return err_sys(e, ERR_INTERNAL, -ENOMEM, "compile device rules");
 	*ret = NULL;
 	*ret_n = 0;

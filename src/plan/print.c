@@ -371,13 +371,15 @@ static void text_cgroup(struct text *t, const struct plan_cgroup *c)
 		     c->user_manager ? "user" : "host");
 	for (size_t n = 0; n < c->n_properties; n++)
 		line(t, "  property %s\n", c->properties[n]);
+	if (c->delegated)
+		line(t, "  delegated to=%u\n", c->owner);
 	for (size_t n = 0; n < c->n_v1; n++)
 		line(t, "  hierarchy %s\n", c->v1[n]->controllers);
 	for (size_t n = 0; n < c->n_writes; n++)
 		text_write(t, &c->writes[n]);
 	if (c->n_device_program > 0)
-		line(t, "  device-policy instructions=%u  # linux.resources.devices\n",
-		     (unsigned)c->n_device_program);
+		line(t, "  device-policy instructions=%u%s  # linux.resources.devices\n",
+		     (unsigned)c->n_device_program, c->devices_late ? " late" : "");
 }
 
 static void text_maps(struct text *t, const char *name, const struct spec_id_mappings *m)
@@ -614,7 +616,10 @@ static void json_cgroup(struct json_writer *w, const struct plan_cgroup *c)
 		json_object_end(w);
 	}
 	json_array_end(w);
+	if (c->delegated)
+		json_kv_u64(w, "owner", c->owner);
 	json_kv_u64(w, "devicePolicyInstructions", c->n_device_program);
+	json_kv_bool(w, "devicePolicyLate", c->devices_late);
 	json_object_end(w);
 }
 

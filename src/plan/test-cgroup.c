@@ -221,6 +221,66 @@ static void test_devices(void **state)
 	assert_int_equal(plan.n_device_program, 0);
 }
 
+static int build_annotated(const char *linux_, const char *key, const char *value)
+{
+	char *text = arena_format(&arena,
+				  "{\"ociVersion\":\"1.3.0\",\"linux\":%s,"
+				  "\"annotations\":{\"%s\":\"%s\"}}",
+				  linux_, key, value);
+	struct spec spec;
+
+	for (char *p = text; *p; p++) {
+		if (*p == '\'')
+			*p = '"';
+	}
+	if (spec_parse(&arena, text, strlen(text), &spec, &err) < 0)
+		fail_msg("%s: %s", err.where, err.text);
+	plan = (struct plan_cgroup){0};
+	return plan_cgroup_build(&arena, &spec, &facts, manager, "ID", &plan, &err);
+}
+
+static void test_oom_group(void **state)
+{
+	static const char key[] = "coracle.oom.group";
+
+	(void)state;
+	assert_int_equal(build_annotated("{}", key, "0"), 0);
+	assert_int_equal(plan.n_writes, 0);
+	assert_int_equal(build_annotated("{'resources':{'pids':{'limit':9}}}", key, "1"), 0);
+	assert_int_equal(plan.n_writes, 2);
+	assert_string_equal(plan.writes[1].file, "memory.oom.group");
+	assert_string_equal(plan.writes[1].value, "1");
+	assert_string_equal(plan.writes[1].controller, "memory");
+	assert_string_equal(plan.writes[1].origin, "annotations[\"coracle.oom.group\"]");
+	assert_true(build_annotated("{}", key, "yes") < 0);
+	assert_string_equal(err.where, "annotations[\"coracle.oom.group\"]");
+	be_hybrid();
+	v1[2].controllers = "memory";
+	assert_true(build_annotated("{}", key, "1") < 0);
+	assert_string_equal(err_name(err.id), err_name(ERR_CGROUP_LIMIT));
+	assert_string_equal(err.where, "annotations[\"coracle.oom.group\"]");
+	v1[2].controllers = "pids";
+}
+
+static void test_builtin_devices(void **state)
+{
+	static const char key[] = "coracle.devices.builtin",
+			  rules[] = "{'resources':{'devices':[{'allow':false,'access':'rwm'}]}}";
+	size_t n;
+
+	(void)state;
+	assert_int_equal(build_annotated(rules, key, "1"), 0);
+	n = plan.n_device_program;
+	assert_false(plan.devices_late);
+	assert_int_equal(build_annotated(rules, key, "0"), 0);
+	assert_true(plan.n_device_program > 0 && plan.n_device_program < n);
+	assert_true(plan.devices_late);
+	/* Without rules there is no policy that could miss anything. */
+	assert_int_equal(build_annotated("{}", key, "0"), 0);
+	assert_int_equal(plan.n_device_program, 0);
+	assert_false(plan.devices_late);
+}
+
 static void test_hierarchy_has(void **state)
 {
 	(void)state;
@@ -242,6 +302,8 @@ int main(void)
 		cmocka_unit_test_setup(test_arrangements, set_up),
 		cmocka_unit_test_setup(test_managers, set_up),
 		cmocka_unit_test_setup(test_devices, set_up),
+		cmocka_unit_test_setup(test_oom_group, set_up),
+		cmocka_unit_test_setup(test_builtin_devices, set_up),
 		cmocka_unit_test_setup(test_hierarchy_has, set_up),
 	};
 

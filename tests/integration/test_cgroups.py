@@ -4,6 +4,7 @@ at a limit; what is refused, and what the refusal says.
 Which controllers there are differs between machines: a test asks for its own. On hybrid hosts most
 are bound to cgroup v1, and v2 has what is left (hugetlb here)."""
 import json
+import os
 import pathlib
 import re
 
@@ -32,9 +33,15 @@ def v1_mount(controller):
     return None
 
 
+def delegated_top():
+    """The cgroup in which ours are made: the root's for root, else what is delegated to us."""
+    own = worlds.own_cgroup()
+    return unified_top() if os.geteuid() == 0 or not own else own.parent
+
+
 def v2_has(controller):
     try:
-        return controller in (unified_top() / "cgroup.controllers").read_text().split()
+        return controller in (delegated_top() / "cgroup.controllers").read_text().split()
     except OSError:
         return False
 
@@ -252,6 +259,57 @@ def test_smallest_pids_limits(runtime, bundle, world, cgroup_manager, limit, use
         assert read(container.pid, controller, "pids.max") in ("0", "1")
 
     check_reload(runtime, cgroup_manager, check)
+
+
+# --- delegation -----------------------------------------------------------------------------------
+
+
+def delegated_bundle(bundle, *options):
+    """A container in a user namespace that sees its cgroup."""
+    if not bundle.has_namespace("user"):
+        bundle.namespace("user")
+        bundle.linux.update({f"{k}Mappings": [{"containerID": 0, "hostID": 10000, "size": 5000}]
+                             for k in ("uid", "gid")})
+    bundle.namespace("cgroup").drop_mount("/sys/fs/cgroup")
+    bundle.mount("/sys/fs/cgroup", "cgroup", "cgroup", ["nosuid", "nodev", "noexec", *options])
+    return resources(bundle, unified={"cgroup.max.depth": "7"})
+
+
+def test_delegated(runtime, bundle, world, cgroup_manager):
+    """A writable cgroup is the container's to divide: what the kernel lists for that belongs to its
+    root, and nothing else."""
+    world.need_host_root()
+    world.need(world.arrangement == "unified", "needs cgroup v2")
+    container = runtime.sleeping(delegated_bundle(bundle))
+    folder = cgroup_of(container.pid, "")
+    listed = pathlib.Path("/sys/kernel/cgroup/delegate").read_text().split()
+    for path in (folder, *folder.iterdir()):
+        own = path == folder or path.name in listed
+        assert path.stat().st_uid == (10000 if own else 0), path
+    container.exec("/bin/sh", "-c", "mkdir /sys/fs/cgroup/deep && "
+                   "echo $$ > /sys/fs/cgroup/deep/cgroup.procs")
+    failed = container.exec("/bin/sh", "-c", "echo max > /sys/fs/cgroup/cgroup.max.depth", code=ANY,
+                            stderr=ANY)
+    assert "ermission denied" in failed.stderr
+    assert read(container.pid, "", "cgroup.max.depth") == "7"
+
+
+def test_not_delegated(runtime, bundle, world):
+    """One that is shown read-only stays the host's."""
+    world.need_host_root()
+    world.need(world.arrangement == "unified", "needs cgroup v2")
+    container = runtime.sleeping(delegated_bundle(bundle, "ro"))
+    assert {p.stat().st_uid for p in cgroup_of(container.pid, "").iterdir()} == {0}
+
+
+def test_divided_by_a_user(runtime, bundle, world):
+    """What an ordinary user's container sees writable is its own already."""
+    world.need_cgroups()
+    world.need(world.arrangement == "unified", "needs cgroup v2")
+    world.need(not world.host_root, "needs an ordinary user, or root of a user namespace")
+    container = runtime.sleeping(delegated_bundle(bundle))
+    container.exec("/bin/sh", "-c", "mkdir /sys/fs/cgroup/deep && "
+                   "echo $$ > /sys/fs/cgroup/deep/cgroup.procs")
 
 
 # --- refusals -------------------------------------------------------------------------------------

@@ -121,6 +121,10 @@ def test_oom(runtime, bundle, world, watch):
         assert (event["type"], event["id"], event["data"]["oomKill"]) == ("oom", container.id, n)
         assert event["data"]["memory"]["usage"]["limit"] == 16 * MIB
         assert container.pid in event["data"]["pids"]
+        before = event["data"]["before"]
+        assert before["memory"]["usage"]["limit"] == 16 * MIB
+        own = [p for p in before["processes"] if p["pid"] == container.pid]
+        assert own[0]["name"] == "sh" and own[0]["memory"] > 0
         container.wait_output("again\n")
     container.kill()
     assert w.ended() == 0

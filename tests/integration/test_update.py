@@ -162,15 +162,18 @@ DENY_ALL = [{"allow": False, "access": "rwm"}]
 UNKNOWN = {"path": "/dev/unknown", "type": "c", "major": 10, "minor": 254}  # no driver
 
 
-def opens(container):
-    """What opening the device comes to."""
-    result = container.exec("cat", "/dev/unknown", code=ANY, stdout=ANY, stderr=ANY)
-    return result.stderr.rsplit(": ", 1)[-1].strip()
-
-
-def test_device_rules_live(runtime, bundle, world):
-    """Rules change while the container runs, and what stood before is replaced."""
+def test_device_rules_live(runtime, bundle, world, cgroup_manager):
+    """Rules change while the container runs, and what stood before is replaced; systemd changes
+    none of it when it reloads."""
     world.need_host_root("needs a device policy")
+
+    def opens(container):
+        """What opening the device comes to."""
+        if cgroup_manager == "systemd":
+            runtime.systemctl("daemon-reload")
+        result = container.exec("cat", "/dev/unknown", code=ANY, stdout=ANY, stderr=ANY)
+        return result.stderr.rsplit(": ", 1)[-1].strip()
+
     bundle.linux["devices"] = [UNKNOWN]
     container = runtime.sleeping(resources(bundle, devices=DENY_ALL))
     assert opens(container) == "Operation not permitted"
@@ -185,6 +188,27 @@ def test_device_rules_live(runtime, bundle, world):
     runtime("update", "-r", "-", container, input=json.dumps({"devices": DENY_ALL}))
     assert opens(container) == "Operation not permitted"
     assert container.exec("cat", "/dev/null").stdout == ""
+
+
+def test_devices_without_builtin(runtime, bundle, world):
+    """The rules are all there is, when the container is made as after an update."""
+    world.need_host_root("needs a device policy")
+    null = {"allow": True, "type": "c", "major": 1, "minor": 3, "access": "rw"}
+    bundle.config["annotations"] = {"coracle.devices.builtin": "0"}
+    container = runtime.sleeping(resources(bundle, devices=[*DENY_ALL, null]))
+
+    def reads(name):
+        return container.exec("cat", f"/dev/{name}", code=ANY, stderr=ANY).code == 0
+
+    assert reads("null") and not reads("full") and not reads("tty")
+    runtime("update", "--device-rule", "deny c 1:3 r", container)
+    assert not reads("null")
+    failed = container.exec("/bin/busybox", "mknod", "/dev/shm/null", "c", "1", "3", code=ANY,
+                            stderr=ANY)
+    assert "Operation not permitted" in failed.stderr
+    # run, too, does not let its process go before the policy is there.
+    bundle.args("/bin/sh", "-c", "read x < /dev/zero")
+    assert "Operation not permitted" in runtime.run(bundle, code=ANY, stderr=ANY).stderr
 
 
 @pytest.mark.parametrize("rule", ["", "allow", "allow c 1 rwm", "allow c 1:3:4 r", "permit c 1:3 r",
