@@ -32,6 +32,7 @@ struct creation {
 	struct state state;
 	struct cgroup cgroup;
 	struct launch launch;
+	struct netns_maker network;
 	int listener_fd, notify_fd, root_fd;
 	bool has_directory, has_cgroup, has_process;
 	bool has_run_hooks; /* so poststop hooks are due, even if it fails */
@@ -44,6 +45,7 @@ static void release(struct creation *c)
 	c->listener_fd = fd_close(c->listener_fd);
 	c->notify_fd = fd_close(c->notify_fd);
 	c->root_fd = fd_close(c->root_fd);
+	netns_end(&c->network);
 	directory_close(&c->directory);
 }
 
@@ -240,6 +242,7 @@ static int launch(struct creation *c, struct err *e)
 		.cgroup = &c->cgroup,
 		.seal_mode = attach_seal_mode(c->rt->init_mode),
 		.target_fd = -EBADF,
+		.network = &c->network,
 		.turn = {take_turn, c},
 		.listener = {hand_over_listener, c},
 		.place = has_scope(c) ? take_scope : NULL,
@@ -268,6 +271,7 @@ static int launch(struct creation *c, struct err *e)
 	if (r < 0)
 		return r;
 	c->has_process = true;
+	netns_end(&c->network);
 	/* Only init may hold the listener: that nobody does tells that the container was started.
 	 */
 	c->listener_fd = fd_close(c->listener_fd);
@@ -386,6 +390,7 @@ static int make(struct creation *c, const char *id, enum plan_purpose purpose, s
 		.preserve_fds = c->o->preserve_fds,
 		.seccomp_receiver = getenv("RUN_OCI_SECCOMP_RECEIVER"),
 		.seccomp_store = filter_store(true),
+		.network = &c->network,
 	};
 	bool attached = purpose == PURPOSE_RUN && !c->o->detach;
 	int r = directory_check_id(id, e);
@@ -423,6 +428,7 @@ static void creation_init(struct creation *c, struct runtime *rt, const struct c
 		.directory = DIRECTORY_INIT,
 		.cgroup = CGROUP_INIT,
 		.launch = LAUNCH_INIT,
+		.network = NETNS_MAKER_INIT,
 		.listener_fd = -EBADF,
 		.notify_fd = -EBADF,
 		.root_fd = -EBADF,

@@ -148,6 +148,8 @@ int load(struct runtime *rt, const struct load_options *o, struct loaded *ret, s
 		if (r < 0 && e->where[0] == '\0')
 			return err_wrap(e, "%s", config_name(o));
 	}
+	if (r == 0 && o->network && plan_makes_network(&ret->spec))
+		netns_begin(o->network);
 	if (r == 0)
 		r = load_facts(rt, &ret->spec, o->facts_file, rt->manager, &ret->facts, e);
 	if (r < 0)

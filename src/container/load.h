@@ -2,6 +2,7 @@
 #pragma once
 
 #include "container/container.h"
+#include "host/netns.h"
 #include "plan/build.h"
 #include "plan/facts.h"
 
@@ -23,6 +24,7 @@ struct load_options {
 	unsigned preserve_fds, listen_fds;
 	const char *listen_names, *notify_folder, *seccomp_receiver;
 	const struct seccomp_store *seccomp_store;
+	struct netns_maker *network; /* for what will be executed; NULL for plans to look at */
 };
 
 /* Read, parse, check, probe, plan; warnings go to rt->warn. */

@@ -198,6 +198,8 @@ static int start(const struct launch_request *q, struct launch *l, int *slots, s
 	if (r == 0)
 		r = settle(l, q, enter, e);
 	if (r == 0)
+		r = slots_open_late(q, slots, e);
+	if (r == 0)
 		r = channel_send_setup(l->sync_fd, memfd, q->plan->block->size, slots,
 				       (uint32_t)q->plan->n_slots, e);
 	return r;

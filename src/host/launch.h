@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "cgroup/cgroup.h"
+#include "host/netns.h"
 #include "host/seal.h"
 #include "plan/build.h"
 
@@ -29,11 +30,12 @@ struct launch_request {
 	const struct plan *plan;
 	const struct cgroup *cgroup; /* where init is born; no directories: nowhere */
 	enum seal_mode seal_mode;
-	int target_fd;           /* SLOT_TARGET: pidfd of the container's init, else -EBADF */
-	int listener_fd;         /* SLOT_LISTENER, else -EBADF */
-	bool no_deadline;        /* it is born frozen, and may stay so for as long as people like */
-	int root_fd;             /* SLOT_ROOT: host/shared.h; else -EBADF */
-	struct launch_turn turn; /* needed where the plan has a HOST_TURN */
+	int target_fd;    /* SLOT_TARGET: pidfd of the container's init, else -EBADF */
+	int listener_fd;  /* SLOT_LISTENER, else -EBADF */
+	bool no_deadline; /* it is born frozen, and may stay so for as long as people like */
+	int root_fd;      /* SLOT_ROOT: host/shared.h; else -EBADF */
+	struct netns_maker *network;     /* SLOT_NETWORK, else NULL */
+	struct launch_turn turn;         /* needed where the plan has a HOST_TURN */
 	struct launch_listener listener; /* needed where its filter notifies */
 	/* Find a place for the process before it is told anything, where it is not born in one: may
 	 * fill in *@cgroup. NULL: nothing to do. */

@@ -59,6 +59,8 @@ static int open_slot(const struct launch_request *q, const struct plan_slot_sour
 		return idmapped_make_instance(s, e);
 	case SLOT_ROOT:
 		return q->root_fd;
+	case SLOT_NETWORK:
+		return netns_take(q->network, e);
 	case SLOT_TARGET:
 		return q->target_fd;
 	case SLOT_LISTENER:
@@ -99,6 +101,8 @@ static int open_all(const struct launch_request *q, int *slots, int *userns, str
 	for (size_t n = 0; n < p->n_slots; n++) {
 		const struct plan_slot_source *s = &p->slots[n];
 
+		if (s->kind == SLOT_NETWORK)
+			continue;
 		r = slots[n] >= 0 ? slots[n] : open_slot(q, s, e);
 		slots[n] = r;
 		if (r >= 0 && s->userns)
@@ -124,6 +128,20 @@ int slots_open(const struct launch_request *q, int *slots, struct err *e)
 	for (unsigned n = 0; n < n_userns; n++)
 		(void)fd_close(userns[n]);
 	return r;
+}
+
+int slots_open_late(const struct launch_request *q, int *slots, struct err *e)
+{
+	for (size_t n = 0; n < q->plan->n_slots; n++) {
+		const struct plan_slot_source *s = &q->plan->slots[n];
+
+		if (s->kind != SLOT_NETWORK)
+			continue;
+		slots[n] = open_slot(q, s, e);
+		if (slots[n] < 0)
+			return err_where(e, "%s", s->origin);
+	}
+	return 0;
 }
 
 void slots_close(const struct launch_request *q, int *slots)

@@ -181,6 +181,25 @@ static int plan_shared_mounts(struct builder *b, uint64_t create)
 	return 0;
 }
 
+/* The namespace that takes the kernel longest is made beside the planning, and joined. */
+static void join_network(struct builder *b)
+{
+	plan_slot slot = plan_add_slot(
+		b, (struct plan_slot_source){.kind = SLOT_NETWORK, .origin = "linux.namespaces"});
+
+	plan_add_JOIN(&b->block, "linux.namespaces",
+		      (struct plan_join){.flags = CLONE_NEWNET, .slot = slot});
+}
+
+bool plan_makes_network(const struct spec *spec)
+{
+	const struct spec_namespace *network = spec_namespace_find(spec, NS_NETWORK);
+	const struct spec_namespace *pid = spec_namespace_find(spec, NS_PID);
+
+	return network && network->path[0] == '\0' && !(pid && pid->path[0] != '\0') &&
+	       !spec_namespace_find(spec, NS_USER);
+}
+
 int plan_namespaces(struct builder *b)
 {
 	uint64_t create = created(b);
@@ -213,6 +232,10 @@ int plan_namespaces(struct builder *b)
 	} else {
 		b->plan->shape = SHAPE_DIRECT;
 		b->plan->clone_flags = create & ~(uint64_t)CLONE_NEWCGROUP;
+		if (plan_makes_network(b->spec)) {
+			b->plan->clone_flags &= ~(uint64_t)CLONE_NEWNET;
+			join_network(b);
+		}
 		add_joins(b);
 	}
 	if (b->spec->linux_.n_time_offsets > 0)

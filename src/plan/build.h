@@ -55,6 +55,7 @@ struct plan_parameters {
 enum plan_slot_kind {
 	SLOT_TREE,     /* a detached copy of the mount tree at path */
 	SLOT_FILE,     /* path, for reading: a namespace */
+	SLOT_NETWORK,  /* a new network namespace, made beside the planning */
 	SLOT_TARGET,   /* exec: a pidfd of the container's init */
 	SLOT_LISTENER, /* create: the socket on which start will knock */
 	SLOT_APPEND,   /* path, made if missing, for appending */
@@ -210,6 +211,10 @@ void plan_warn(struct builder *b, const char *where, const char *fmt, ...) _prin
 int plan_namespaces(struct builder *b);
 int plan_namespace_values(struct builder *b);
 int plan_exec_join(struct builder *b);
+
+/* Does a container of @spec join a network namespace that the host half makes (SLOT_NETWORK)? Not
+ * where a new user namespace must own it, nor where a bridge clones into all of them at once. */
+bool plan_makes_network(const struct spec *spec);
 
 /* build-lsm.c: labels; first the procfs for old kernels, while it can be reached. */
 void plan_procfs(struct builder *b);

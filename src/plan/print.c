@@ -335,7 +335,7 @@ static const char *slot_kind_name(enum plan_slot_kind kind)
 		[SLOT_TARGET] = "target", [SLOT_LISTENER] = "listener",
 		[SLOT_CGROUP] = "cgroup", [SLOT_INSTANCE] = "instance",
 		[SLOT_ROOT] = "root",     [SLOT_APPEND] = "append",
-		[SLOT_DEVICE] = "device",
+		[SLOT_DEVICE] = "device", [SLOT_NETWORK] = "network",
 	};
 
 	return names[kind];
