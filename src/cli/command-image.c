@@ -28,12 +28,12 @@ static int run(struct invocation *inv, struct err *e)
 
 const struct command command_image = {
 	.name = "image",
-	.summary = "make, check and mount sealed images",
+	.summary = "keep, seal, mount and run images",
 	.positionals =
 		{{.name = "VERB",
 		  .help = "what to do; `coracle image --help` lists them",
 		  .choices = "build|info|dump|diff|check|mount|umount|import|list|inspect|tag|rm|"
-			     "gc|fsck"},
+			     "gc|fsck|run"},
 		 {.name = "ARGUMENT",
 		  .help = "its options and arguments; `coracle image VERB --help` shows them",
 		  .optional = true,

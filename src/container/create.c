@@ -14,6 +14,7 @@
 #include "container/exit.h"
 #include "container/filter.h"
 #include "container/hooks.h"
+#include "container/image.h"
 #include "container/load.h"
 #include "host/notify.h"
 #include "host/proc.h"
@@ -72,8 +73,10 @@ static void undo(struct creation *c)
 		(void)cgroup_remove(&c->cgroup.ref, REMOVE_TIMEOUT_MS, &ignored);
 	if (c->has_run_hooks)
 		run_poststop(c);
-	if (c->has_directory)
+	if (c->has_directory) {
 		(void)directory_remove(&c->directory, &ignored);
+		image_release_root(c->rt, c->state.id, &c->loaded.spec.annotations);
+	}
 	release(c);
 }
 
@@ -259,6 +262,10 @@ static int launch(struct creation *c, struct err *e)
 	if (c->loaded.plan.shared.wanted) {
 		c->root_fd = shared_attach(&c->state.root, c->loaded.rootfs, e);
 		if (c->root_fd < 0)
+			return c->root_fd;
+	} else {
+		c->root_fd = image_open_root(c->rt, c->state.id, &c->loaded.spec.annotations, e);
+		if (c->root_fd < 0 && c->root_fd != -EBADF)
 			return c->root_fd;
 	}
 	request.root_fd = c->root_fd;
@@ -480,7 +487,10 @@ static int clean_up(struct creation *c, int status, struct err *e)
 	if (r < 0)
 		return r;
 	run_poststop(c);
-	return directory_remove(&c->directory, e);
+	r = directory_remove(&c->directory, e);
+	if (r == 0)
+		image_release_root(c->rt, c->state.id, &c->loaded.spec.annotations);
+	return r;
 }
 
 int container_run(struct runtime *rt, const char *id, const struct create_options *o,

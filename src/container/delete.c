@@ -7,6 +7,7 @@
 #include "base/sys.h"
 #include "cgroup/cgroup.h"
 #include "container/hooks.h"
+#include "container/image.h"
 
 #define END_TIMEOUT_MS    10000
 #define REMOVE_TIMEOUT_MS 10000
@@ -67,7 +68,10 @@ int delete_live(struct runtime *rt, struct live *l, struct err *e)
 	/* Before the document goes: `state` works in the hooks, and a delete that is killed here
 	 * can be repeated. */
 	run_poststop(rt, l);
-	return directory_remove(&l->directory, e);
+	r = directory_remove(&l->directory, e);
+	if (r == 0)
+		image_release_root(rt, l->state.id, &l->state.annotations);
+	return r;
 }
 
 static int refuse_running(const struct live *l, struct err *e)

@@ -17,10 +17,12 @@ static int print_result(struct cli *c, const struct repo_swept *s, bool dry)
 	int status;
 
 	if (!c->json) {
-		printf("%s %llu images, %llu blobs, %llu objects, %llu temporary files: %llu bytes\n",
+		printf("%s %llu images, %llu blobs, %llu objects, %llu containers' files, "
+		       "%llu temporary files: %llu bytes\n",
 		       dry ? "would remove" : "removed", (unsigned long long)s->images,
 		       (unsigned long long)s->blobs, (unsigned long long)s->objects,
-		       (unsigned long long)s->temporary, (unsigned long long)s->bytes);
+		       (unsigned long long)s->containers, (unsigned long long)s->temporary,
+		       (unsigned long long)s->bytes);
 		return 0;
 	}
 	arena_init(&a, NULL, 0);
@@ -30,6 +32,7 @@ static int print_result(struct cli *c, const struct repo_swept *s, bool dry)
 	json_kv_u64(&w, "images", s->images);
 	json_kv_u64(&w, "blobs", s->blobs);
 	json_kv_u64(&w, "objects", s->objects);
+	json_kv_u64(&w, "containers", s->containers);
 	json_kv_u64(&w, "temporary", s->temporary);
 	json_kv_u64(&w, "bytes", s->bytes);
 	json_object_end(&w);

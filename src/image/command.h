@@ -19,6 +19,11 @@ int command_tag(struct cli *c, int argc, char **argv);
 int command_rm(struct cli *c, int argc, char **argv);
 int command_gc(struct cli *c, int argc, char **argv);
 int command_fsck(struct cli *c, int argc, char **argv);
+int command_run(struct cli *c, int argc, char **argv);
+
+/* What the runtime asks for; not in any help. */
+int command_root(struct cli *c, int argc, char **argv);
+int command_release(struct cli *c, int argc, char **argv);
 
 /* Other programs' names for us, with their arguments and outputs. */
 int compat_mkcomposefs(int argc, char **argv);

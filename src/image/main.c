@@ -85,6 +85,29 @@ static const struct image_command image_commands[] = {
 	 STORE_HELP "      --read            read objects that are sealed, too\n"
 		    "      --repair          remove what is damaged\n",
 	 command_fsck},
+	{"run", "NAME [PROGRAM [ARGUMENT]...]", "run a container from an image",
+	 STORE_HELP "      --name ID         call the container ID\n"
+		    "  -e, --env WORD        set a variable, NAME=VALUE; may be repeated\n"
+		    "  -u, --user USER       run as USER or USER:GROUP, names or numbers\n"
+		    "  -w, --cwd DIR         start in DIR\n"
+		    "      --entrypoint FILE  run FILE in place of what the image says\n"
+		    "  -t, --tty             with a terminal\n"
+		    "  -d, --detach          do not wait for it\n"
+		    "      --read-only       nothing of the image can be changed\n"
+		    "      --upper DIR       keep changes in DIR; else they are thrown away\n"
+		    "      --verity MODE     require, try (default) or off\n"
+		    "      --digest DIGEST   the image must have this digest\n"
+		    "      --network WHICH   none (default) or host\n"
+		    "      --root DIR        the runtime's state directory\n"
+		    "      --print-config    only print the configuration\n",
+	 command_run},
+	{NULL, NULL, NULL, NULL, NULL},
+};
+
+/* Called by the runtime. */
+static const struct image_command inner_commands[] = {
+	{"root", "ID STATE-DIR IMAGE", "send a mount", "", command_root},
+	{"release", "ID STATE-DIR IMAGE", "forget a container", "", command_release},
 	{NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -93,6 +116,9 @@ static const struct image_command image_commands[] = {
 static const struct image_command *find_command(const char *name)
 {
 	for (const struct image_command *k = image_commands; k->name; k++)
+		if (str_eq(k->name, name))
+			return k;
+	for (const struct image_command *k = inner_commands; k->name; k++)
 		if (str_eq(k->name, name))
 			return k;
 	return NULL;

@@ -163,6 +163,8 @@ static int set_common(const struct overlay *ov, int fs)
 		r = set_string(fs, "upperdir", o->upper);
 	if (r == 0 && o->upper)
 		r = set_string(fs, "workdir", o->work);
+	if (r == 0 && o->upper && o->discard)
+		r = sys_fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0);
 	return r;
 }
 
@@ -259,6 +261,8 @@ static int try_string(struct overlay *ov, const char *target, enum mount_way way
 		append_path(data, sizeof(data), o->upper);
 		append(data, sizeof(data), ",workdir=");
 		append_path(data, sizeof(data), o->work);
+		if (o->discard)
+			append(data, sizeof(data), ",volatile");
 	}
 	if (ov->verity)
 		append(data, sizeof(data), ",verity=require");

@@ -20,6 +20,7 @@ struct mount_options {
 	const char *upper, *work; /* both or neither */
 	int idmap_fd;             /* a user namespace to map ids with; -EBADF: none */
 	bool read_write;          /* counts with upper only */
+	bool discard;             /* upper will be thrown away: nothing waits for the disk (5.10) */
 	bool has_acl;             /* as the image's header says */
 };
 

@@ -100,6 +100,32 @@ static int mark_image(struct gc *g, const char *digest, struct err *e)
 	return r < 0 ? err_sys(e, ERR_IMAGE, r, "follow an image") : 0;
 }
 
+/* What a container needs that is there: the image that it was made of, whatever the name of that
+ * stands for by now. */
+static int mark_lease(void *ctx, const struct repo_lease *lease, struct err *e)
+{
+	struct repo_record rec = {0};
+	struct image_file f = {.fd = -EBADF};
+	struct image_tree t = {0};
+	struct gc *g = ctx;
+	int r;
+
+	if (!lease->held)
+		return 0;
+	r = mark_image(g, lease->manifest, e);
+	memcpy(rec.image, lease->image, sizeof(rec.image));
+	if (r == 0)
+		r = repo_load(g->repo, &rec, &f, &t, e);
+	if (r < 0)
+		return err_wrap(e, "container %s", lease->name);
+	r = digest_set_add(&g->objects, rec.image);
+	if (r >= 0)
+		r = mark_tree(g, &t);
+	image_tree_done(&t);
+	image_file_done(&f);
+	return r < 0 ? err_sys(e, ERR_IMAGE, r, "follow a container") : 0;
+}
+
 static int mark_all(struct gc *g, struct err *e)
 {
 	struct repo_name *names;
@@ -119,6 +145,8 @@ static int mark_all(struct gc *g, struct err *e)
 			(void)err_wrap(e, "%s", names[i].name);
 	}
 	arena_done(&a);
+	if (r == 0)
+		r = repo_each_lease(g->repo, mark_lease, g, e);
 	if (r < 0)
 		(void)err_hint(e, "nothing was removed; 'coracle image fsck' tells more");
 	return r;
@@ -224,10 +252,25 @@ static int sweep_objects(struct gc *g)
 	return r;
 }
 
+/* A container that is gone. */
+static int sweep_lease(void *ctx, const struct repo_lease *lease, struct err *e)
+{
+	struct gc *g = ctx;
+
+	if (lease->held)
+		return 0;
+	g->swept.containers++;
+	return g->dry ? 0 : repo_lease_remove(g->repo, lease->name, e);
+}
+
 static int sweep(struct gc *g, struct err *e)
 {
 	uint64_t ignored = 0;
-	int r = sweep_directory(g, open_in(g, "refs"), "refs", never, &ignored);
+	int r = repo_each_lease(g->repo, sweep_lease, g, e);
+
+	if (r < 0)
+		return r;
+	r = sweep_directory(g, open_in(g, "refs"), "refs", never, &ignored);
 
 	if (r == 0)
 		r = sweep_directory(g, open_in(g, "images"), "images", is_unneeded_record,

@@ -177,11 +177,35 @@ bool repo_has_object(const struct repo *r, const uint8_t *digest, uint64_t size)
 /* Bytes of the contents of all files of @t, equal ones once. -ENOMEM or 0. */
 int repo_tree_size(const struct image_tree *t, uint64_t *ret) _must_check_;
 
+/* --- repo-lease.c ---------------------------------------------------------------------------- */
+
+/* What a container that runs from here needs: the image, for as long as the container's state
+ * directory is there. Beside it lie the container's upper layer and stub files. */
+struct repo_lease {
+	char name[NAME_MAX + 1]; /* below run/ */
+	char state_dir[PATH_MAX];
+	char manifest[DIGEST_TEXT_MAX];
+	uint8_t image[IMAGE_DIGEST_MAX];
+	bool held; /* the state directory is there */
+};
+
+/* Make one; fills in the name. */
+int repo_lease_make(struct repo *r, const char *id, struct repo_lease *lease, struct err *e)
+	_must_check_;
+
+/* Each lease, until @fn returns other than 0. One that cannot be read is not held, and has a name
+ * alone. */
+typedef int (*repo_lease_fn)(void *ctx, const struct repo_lease *lease, struct err *e);
+int repo_each_lease(struct repo *r, repo_lease_fn fn, void *ctx, struct err *e) _must_check_;
+
+/* Remove one with all that lies beside it. */
+int repo_lease_remove(struct repo *r, const char *name, struct err *e) _must_check_;
+
 /* --- repo-gc.c ------------------------------------------------------------------------------- */
 
 struct repo_swept {
-	uint64_t images, blobs, objects, temporary; /* removed */
-	uint64_t bytes;                             /* that they took */
+	uint64_t images, blobs, objects, containers, temporary; /* removed */
+	uint64_t bytes;                                         /* that they took */
 };
 
 /* Remove what no name and no container leads to. With @dry nothing is removed, only counted. The

@@ -235,6 +235,8 @@ static int set_options(const struct mount_options *o, const char *stubs, int fs,
 		r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "upperdir", o->upper, 0);
 	if (r == 0 && o->upper)
 		r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "workdir", o->work, 0);
+	if (r == 0 && o->upper && o->discard)
+		r = sys_fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0);
 	return r == 0 ? sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) : r;
 }
 

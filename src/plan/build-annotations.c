@@ -8,14 +8,17 @@
 #include "seccomp/compile/compile.h"
 
 /* Taken up elsewhere: by build-hooks.c and container/hooks.c, below, by container/create.c, by
- * build-mount.c, by build-seccomp.c. */
+ * build-mount.c, by build-seccomp.c, by container/image.c. */
 static const char *const honoured[] = {
 	"run.oci.hooks.stdout",          "run.oci.hooks.stderr",
 	"run.oci.keep_original_groups",  "run.oci.pidfd_receiver",
 	"run.oci.mount_context_type",    SECCOMP_ANNOTATION_BPF,
 	SECCOMP_ANNOTATION_FAIL_UNKNOWN, SECCOMP_ANNOTATION_RECEIVER,
 	SECCOMP_ANNOTATION_STORE,        CGROUP_ANNOTATION_DEVICES,
-	CGROUP_ANNOTATION_OOM_GROUP,
+	CGROUP_ANNOTATION_OOM_GROUP,     "run.oci.coracle.image",
+	"run.oci.coracle.image_store",   "run.oci.coracle.image_verity",
+	"run.oci.coracle.image_digest",  "run.oci.coracle.image_policy",
+	"run.oci.coracle.image_upper",
 };
 
 static const char *const prefixes[] = {

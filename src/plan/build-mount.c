@@ -690,9 +690,12 @@ int plan_rootfs(struct builder *b)
 {
 	const char *wanted = b->spec->linux_.rootfs_propagation;
 	uint64_t ms = propagation_flags(wanted);
+	const char *image = spec_annotation(b->spec, "run.oci.coracle.image");
 	plan_slot slot = PLAN_NO_SLOT;
 	bool seen = plan_hooks_see_rootfs(b);
 
+	if (image && b->plan->shared.wanted)
+		return plan_unsupported(b, "annotations[\"run.oci.coracle.image\"]");
 	if (b->plan->shared.wanted) {
 		plan_shared_root(
 			b, plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_ROOT,
@@ -708,7 +711,11 @@ int plan_rootfs(struct builder *b)
 			.path = block_string(&b->block, "/"),
 			.ms_flags = (ms & MS_PRIVATE) ? MS_REC | MS_PRIVATE : MS_REC | MS_SLAVE,
 		});
-	if (b->host_opens)
+	if (image)
+		slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_ROOT,
+								  .path = b->options->rootfs,
+								  .origin = "root.path"});
+	else if (b->host_opens)
 		slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_TREE,
 								  .path = b->options->rootfs,
 								  .recursive = true,

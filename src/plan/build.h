@@ -62,7 +62,7 @@ enum plan_slot_kind {
 	SLOT_CGROUP,   /* a detached copy of the container's cgroup directory, by hierarchy */
 	SLOT_DEVICE,   /* a detached mount of a new device node; else of the one at path */
 	SLOT_INSTANCE, /* a detached mount of a new file system, whose source is path */
-	SLOT_ROOT,     /* the root filesystem, attached as plan->shared says */
+	SLOT_ROOT,     /* the root filesystem: attached as plan->shared says, or an image's mount */
 };
 
 struct plan_device_node {

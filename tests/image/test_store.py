@@ -240,7 +240,7 @@ def test_gc(store, layout):
     store("import", "--keep-layers", layout.index(layout.image(SHARED, pack=gzip.compress)), "a")
     store("import", layout.index(layout.image(SIMPLE)), "b")
     before = objects(store)
-    assert "0 images, 0 blobs, 0 objects, 0 temporary" in store("gc")
+    assert "0 images, 0 blobs, 0 objects, 0 containers' files, 0 temporary" in store("gc")
     (store.path / "objects/.tmp-1-1").write_text("left behind")
     (store.path / "refs/.tmp-1-1").write_text("left behind")
     store("rm", "a")
