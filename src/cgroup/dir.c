@@ -23,6 +23,20 @@ static size_t parent_length(const char *dir, size_t len)
 	return len;
 }
 
+/* Make one directory, searchable whatever our umask: mounting cgroup2 in a user namespace looks up
+ * the way to the container's cgroup with that namespace's permissions (Linux before 6.16). */
+static int make_one(const char *path)
+{
+	int r = sys_mkdirat(AT_FDCWD, path, DIR_MODE);
+
+	if (r < 0)
+		return r;
+	r = sys_fchmodat(AT_FDCWD, path, DIR_MODE);
+	if (r < 0)
+		(void)sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+	return r;
+}
+
 /* One attempt: up to the first directory that can be made or exists, and down again. @path is cut
  * at slashes meanwhile. */
 static int make_once(char *path, size_t len, size_t *top)
@@ -30,7 +44,7 @@ static int make_once(char *path, size_t len, size_t *top)
 	size_t at = len;
 	int r;
 
-	while ((r = sys_mkdirat(AT_FDCWD, path, DIR_MODE)) == -ENOENT) {
+	while ((r = make_one(path)) == -ENOENT) {
 		at = parent_length(path, at);
 		if (at == 0)
 			return -ENOENT;
@@ -43,7 +57,7 @@ static int make_once(char *path, size_t len, size_t *top)
 			return r;
 		path[at] = '/';
 		at = strlen(path);
-		r = sys_mkdirat(AT_FDCWD, path, DIR_MODE);
+		r = make_one(path);
 	}
 	return r;
 }

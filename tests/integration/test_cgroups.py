@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import stat
 
 import pytest
 
@@ -354,6 +355,19 @@ def test_refused(runtime, bundle, world, folder, asked, controllers, message, hi
     entry = refusal(runtime, resources(bundle, **asked), folder)
     assert re.fullmatch(message, entry["msg"]), entry
     assert re.fullmatch(hint, entry["hint"]), entry
+
+
+def test_whatever_our_umask(runtime, bundle, world):
+    """Everybody may look, as in what others make: users inside, and until Linux 6.16 whoever mounts
+    cgroup2 in a user namespace."""
+    world.need_cgroups()
+    old = os.umask(0o077)
+    try:
+        container = runtime.sleeping(bundle)
+    finally:
+        os.umask(old)
+    cgroup = cgroup_of(container.pid, "")
+    assert {stat.S_IMODE(d.stat().st_mode) for d in (cgroup, cgroup.parent)} == {0o755}
 
 
 def test_nothing_delegated(runtime, bundle, world, folder):
