@@ -39,12 +39,18 @@ static int examine(struct work *w)
 
 static int attach(struct work *w)
 {
+	struct mount_attr private = {.propagation = MS_PRIVATE};
 	_cleanup_close_ int fd = sys_open_tree(AT_FDCWD, w->rootfs,
 					       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	int r = fd;
 
 	if (r < 0)
 		return err_sys(w->e, ERR_ROOTFS, r, "open the root filesystem");
+	/* A peer of the mount that it comes to lie on would, when it is detached, take along what
+	 * is mounted there on the way: an engine's own mount. Linux 5.10 and 5.11 cannot do it. */
+	r = sys_mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &private);
+	if (r < 0 && r != -ENOSYS)
+		return err_sys(w->e, ERR_ROOTFS, r, "make the root filesystem's mounts private");
 	r = sys_move_mount(fd, "", AT_FDCWD, w->rootfs,
 			   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS);
 	/* Now, since it became shared if what it lies on is. The path leads to it. */
