@@ -223,7 +223,7 @@ def test_cve_2019_5736(runtime, bundle, program, how):
 @pytest.mark.parametrize("user_namespace", [False, True])
 def test_poll_exe_during_execs(runtime, bundle, world, program, user_namespace, request):
     """A privileged container watches /proc during 1,000 execs: it sees the sealed memfd and its own
-    programs, can open none of ours for writing, and, as root of a user namespace, trace none."""
+    programs, can write to none of ours, and, as root of a user namespace, trace none."""
     if user_namespace:
         world.need_root("needs a user namespace with more ids")
         m = [{"containerID": 0, "hostID": 20000 if world.user_namespace else 200000, "size": 2000}]

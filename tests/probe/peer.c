@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
 void poll_exe(bool trace)
 {
 	static char seen[64][512];
@@ -33,6 +35,7 @@ void poll_exe(bool trace)
 			pid_t pid = atoi(entry->d_name);
 			char path[64], exe[300], line[512];
 			ssize_t n;
+			bool sealed;
 			int fd;
 
 			if (pid <= 0 || pid == self)
@@ -51,7 +54,13 @@ void poll_exe(bool trace)
 					fd = open(path, O_RDWR | O_CLOEXEC);
 					if (fd < 0)
 						continue;
+					/* A process that became another program between our
+					 * finding its executable and our opening that does not
+					 * protect it any more; the seals do. */
+					sealed = (fcntl(fd, F_GET_SEALS) & SEALS) == SEALS;
 					close(fd);
+					if (sealed)
+						continue;
 					snprintf(line, sizeof(line), "writable %s", exe);
 				} else {
 					/* Our own program may be traced by its user: that is
@@ -65,7 +74,7 @@ void poll_exe(bool trace)
 				for (i = 0; i < n_seen && strcmp(seen[i], line) != 0; i++)
 					;
 				if (i == n_seen && n_seen < 64) {
-					strcpy(seen[n_seen++], line);
+					memcpy(seen[n_seen++], line, sizeof(line));
 					dprintf(1, "%s\n", line);
 				}
 			}
