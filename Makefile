@@ -39,7 +39,7 @@ run:  ## build, then run a container that shows what it sees
 	@scripts/demo $(BUILD)/coracle
 
 check:  ## everything that must pass, with the test dependencies installed as needed
-	@scripts/setup build companions check vm
+	@scripts/setup build companions check lint vm
 	@scripts/check
 
 unit:  ## the unit tests alone
@@ -82,7 +82,7 @@ coverage:  ## how much of each file the tests reach, and which functions none do
 	@scripts/coverage
 
 lint:  ## clang-tidy and cppcheck
-	@scripts/setup build check
+	@scripts/setup build companions check lint
 	@scripts/lint
 
 format:  ## lay out all C sources

@@ -137,7 +137,7 @@ static uint32_t their_arch(const char *name)
 	char lower[24] = "";
 
 	name += strlen(PREFIX);
-	for (size_t i = 0; name[i] && i < sizeof(lower) - 1; i++)
+	for (size_t i = 0; i < sizeof(lower) - 1 && name[i]; i++)
 		lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
 	return seccomp_arch_resolve_name(lower);
 }

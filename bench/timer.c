@@ -56,7 +56,6 @@ struct options {
 	unsigned pause_us;
 };
 
-extern char **environ;
 static int stderr_fd; /* what the step that runs now says */
 static bool peak;     /* --peak */
 

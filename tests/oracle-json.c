@@ -313,13 +313,14 @@ static bool too_large(const json_error_t *error)
 }
 
 /* Returns whether both agree. *@ret_accepted: they accept it. */
-static bool compare(const char *text, size_t len, bool *ret_accepted, struct verdict *verdict)
+static bool compare(const char *text, size_t len, bool *ret_accepted)
 {
 	char *first = malloc(len + 1), *second = malloc(len + 1);
 	struct json_value v;
 	json_error_t error;
 	struct err e = {0};
 	struct json j;
+	struct verdict verdict = {0};
 	json_t *theirs;
 	bool agreed;
 	int r;
@@ -334,17 +335,17 @@ static bool compare(const char *text, size_t len, bool *ret_accepted, struct ver
 
 	if (r == 0 && theirs) {
 		json_init(&j, second, len);
-		agreed = json_read(&j, &v, &e) == 0 && same(&j, &v, theirs, verdict);
+		agreed = json_read(&j, &v, &e) == 0 && same(&j, &v, theirs, &verdict);
 	} else if (r == 0) {
-		agreed = too_large(&error) || differ(verdict, error.text);
+		agreed = too_large(&error) || differ(&verdict, error.text);
 	} else if (theirs) {
 		agreed = strstr(e.text, "nested more than") || strstr(e.text, "got byte 0x00") ||
-			 differ(verdict, e.text);
+			 differ(&verdict, e.text);
 	} else {
 		agreed = true;
 	}
 	if (!agreed)
-		fprintf(stderr, "difference: %s\nours: %s\njansson: %s\n", verdict->difference,
+		fprintf(stderr, "difference: %s\nours: %s\njansson: %s\n", verdict.difference,
 			r < 0 ? e.text : "accepted", theirs ? "accepted" : error.text);
 
 	json_decref(theirs);
@@ -362,14 +363,13 @@ static bool run(const char *sample, size_t len, unsigned long rounds)
 	if (!buf)
 		abort();
 	for (unsigned long i = 0; i < rounds; i++) {
-		struct verdict verdict = {0};
 		bool both = false;
 		size_t n = len;
 
 		memcpy(buf, sample, len);
 		if (i > 0)
 			n = mutate(buf, len, cap);
-		if (!compare(buf, n, &both, &verdict)) {
+		if (!compare(buf, n, &both)) {
 			fwrite(buf, 1, n, stdout);
 			putchar('\n');
 			free(buf);

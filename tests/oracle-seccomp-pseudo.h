@@ -24,6 +24,8 @@ static inline void pseudo_read(struct pseudo *p, int fd)
 {
 	off_t size = lseek(fd, 0, SEEK_END);
 
+	if (size < 0)
+		abort();
 	p->n = 0;
 	p->text = realloc(p->text, (size_t)size + 1);
 	if (!p->text || pread(fd, p->text, (size_t)size, 0) != size)

@@ -720,8 +720,9 @@ int main(int argc, char **argv)
 {
 	unsigned long wrong = 0;
 	const struct scmp_version *version = seccomp_version();
+	const char *ambiguous = getenv("SHOW_AMBIGUOUS");
 
-	show_ambiguous = getenv("SHOW_AMBIGUOUS") ? (unsigned)atoi(getenv("SHOW_AMBIGUOUS")) : 0;
+	show_ambiguous = ambiguous ? (unsigned)atoi(ambiguous) : 0;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("# libseccomp %u.%u.%u\n", version->major, version->minor, version->micro);
 	if (argc > 1 && strchr(argv[1], '.'))

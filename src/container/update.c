@@ -59,7 +59,8 @@ static int read_current(struct update *u, struct err *e)
 		r = directory_read_config(a, &u->live.directory, &text, &len, e);
 	if (r == 0)
 		r = spec_parse(a, text, len, &spec, e);
-	u->all = spec.linux_.resources;
+	if (r == 0)
+		u->all = spec.linux_.resources;
 	return r;
 }
 

@@ -136,18 +136,16 @@ bool cli_parse_xattrs(const char *word, enum scan_xattrs *ret)
 
 bool cli_parse_digest(const char *text, enum image_hash *ret_hash, uint8_t *ret_digest)
 {
-	enum image_hash hash = 0;
+	bool is_512 = str_starts(text, "sha512:"), is_named = is_512 || str_starts(text, "sha256:");
+	enum image_hash hash;
 	size_t len;
 
-	if (str_starts(text, "sha256:"))
-		hash = IMAGE_SHA256;
-	else if (str_starts(text, "sha512:"))
-		hash = IMAGE_SHA512;
-	if (hash)
+	if (is_named)
 		text += 7;
 	len = strlen(text);
-	if (!hash)
-		hash = len == 128 ? IMAGE_SHA512 : IMAGE_SHA256;
+	if (!is_named)
+		is_512 = len == 128;
+	hash = is_512 ? IMAGE_SHA512 : IMAGE_SHA256;
 	if (len != 2 * verity_digest_size(hash) || image_unhex(text, len / 2, ret_digest) < 0)
 		return false;
 	*ret_hash = hash;

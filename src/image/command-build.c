@@ -49,6 +49,7 @@ struct build {
 	struct cli *cli;
 	struct make_options make;
 	const char *objects;
+	struct store store; /* of objects */
 	const char *layers[LAYERS_MAX];
 	enum verity_want verity;
 	bool print_digest;
@@ -150,7 +151,6 @@ static int print_result(struct cli *c, const struct build *b, const struct make_
 
 static int run_build(struct cli *c, struct build *b)
 {
-	struct store store = {.fd = -EBADF};
 	struct make_result result;
 	struct err e = {0};
 	int r = 0;
@@ -158,14 +158,14 @@ static int run_build(struct cli *c, struct build *b)
 	progress_init(&c->progress, !c->quiet);
 	b->make.scan.progress = &c->progress;
 	if (b->objects) {
-		r = store_open(b->objects, true, b->make.scan.hash, b->verity, &store, &e);
-		b->make.scan.store = &store;
+		r = store_open(b->objects, true, b->make.scan.hash, b->verity, &b->store, &e);
+		b->make.scan.store = &b->store;
 	}
 	if (r == 0)
 		r = make_image(&b->make, &result, &e);
 	progress_end(&c->progress);
 	if (b->objects)
-		store_close(&store);
+		store_close(&b->store);
 	return r < 0 ? cli_fail(c, &e) : print_result(c, b, &result);
 }
 
@@ -173,6 +173,7 @@ int command_build(struct cli *c, int argc, char **argv)
 {
 	struct build b = {
 		.cli = c,
+		.store = {.fd = -EBADF},
 		.make = {.min_version = 1, .max_version = 1, .scan = {.hash = IMAGE_SHA256}},
 		.verity = VERITY_TRY,
 	};

@@ -58,7 +58,8 @@ static void print_usage(FILE *to)
 
 struct compat {
 	struct make_options make;
-	const char *store;
+	const char *objects;
+	struct store store; /* of objects */
 	bool print, only, bounded;
 	bool skip_xattrs, user_xattrs;
 };
@@ -83,7 +84,7 @@ static bool parse_option(struct compat *m, int opt)
 
 	switch (opt) {
 	case OPT_DIGEST_STORE:
-		m->store = optarg;
+		m->objects = optarg;
 		return true;
 	case OPT_USE_EPOCH:
 		scan->epoch = true;
@@ -126,7 +127,6 @@ static int complain(const char *text)
 
 static int run(struct cli *c, struct compat *m)
 {
-	struct store store = {.fd = -EBADF};
 	char hex[2 * IMAGE_DIGEST_MAX + 1];
 	struct make_result result;
 	struct err e = {0};
@@ -134,14 +134,14 @@ static int run(struct cli *c, struct compat *m)
 
 	progress_init(&c->progress, false);
 	m->make.scan.progress = &c->progress;
-	if (m->store) {
-		r = store_open(m->store, true, IMAGE_SHA256, VERITY_TRY, &store, &e);
-		m->make.scan.store = &store;
+	if (m->objects) {
+		r = store_open(m->objects, true, IMAGE_SHA256, VERITY_TRY, &m->store, &e);
+		m->make.scan.store = &m->store;
 	}
 	if (r == 0)
 		r = make_image(&m->make, &result, &e);
-	if (m->store)
-		store_close(&store);
+	if (m->objects)
+		store_close(&m->store);
 	if (r < 0)
 		return cli_fail(c, &e);
 	if (result.has_digest) {
@@ -153,7 +153,10 @@ static int run(struct cli *c, struct compat *m)
 
 int compat_mkcomposefs(int argc, char **argv)
 {
-	struct compat m = {.make = {.max_version = 1, .scan = {.hash = IMAGE_SHA256}}};
+	struct compat m = {
+		.make = {.max_version = 1, .scan = {.hash = IMAGE_SHA256}},
+		.store = {.fd = -EBADF},
+	};
 	struct cli c = {.program = "mkcomposefs"};
 	int opt, n;
 

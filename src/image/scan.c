@@ -378,7 +378,7 @@ static int read_inline(int fd, struct image_node *n)
 static int read_file(struct worker *w, struct image_node *n)
 {
 	_cleanup_close_ int fd = open_node(w->scan->fd, n, O_RDONLY, &w->path);
-	uint8_t digest[IMAGE_DIGEST_MAX];
+	uint8_t digest[IMAGE_DIGEST_MAX] = {0};
 	uint64_t size = 0;
 	struct stat st;
 	int r;

@@ -140,12 +140,13 @@ static int reread(const uint8_t *image, size_t len, char **ret_dump)
 
 static void test_round_trip(void **state)
 {
-	char hex[2 * IMAGE_DIGEST_MAX + 1], *dump;
+	char hex[2 * IMAGE_DIGEST_MAX + 1];
 	size_t len;
 
 	(void)state;
 	for (unsigned v = 1; v <= 2; v++) {
 		uint8_t *image = make(rich, v, &len, hex);
+		char *dump = NULL;
 		char *nlink;
 
 		assert_int_equal(reread(image, len, &dump), 0);
@@ -193,12 +194,13 @@ static void test_opaque_of_the_tree(void **state)
 	static const char text[] = "/ 0 40755 2 0 0 0 0.0 - - - trusted.overlay.opaque=x "
 				   "user.overlay.opaque=x\n"
 				   "/w 0 20000 1 0 0 0 0.0 - - -\n";
-	char hex[2 * IMAGE_DIGEST_MAX + 1], *dump;
+	char hex[2 * IMAGE_DIGEST_MAX + 1];
 	size_t len;
 
 	(void)state;
 	for (unsigned v = 0; v <= 1; v++) {
 		uint8_t *image = make(text, v, &len, hex);
+		char *dump = NULL;
 
 		assert_int_equal(reread(image, len, &dump), 0);
 		if (v == 0)
@@ -218,12 +220,13 @@ static void test_linked_whiteout(void **state)
 				   "/d 0 40755 2 0 0 0 0.0 - - -\n"
 				   "/d/l 0 @20644 0 0 0 0 0.0 /w - -\n"
 				   "/w 0 20644 3 0 0 0 0.0 - - -\n";
-	char hex[2 * IMAGE_DIGEST_MAX + 1], *dump;
+	char hex[2 * IMAGE_DIGEST_MAX + 1];
 	size_t len;
 
 	(void)state;
 	for (unsigned v = 0; v <= 1; v++) {
 		uint8_t *image = make(text, v, &len, hex);
+		char *dump = NULL;
 
 		assert_int_equal(reread(image, len, &dump), 0);
 		assert_string_equal(dump, text);
@@ -273,12 +276,13 @@ static void test_whiteout_names(void **state)
 static void test_earliest_time(void **state)
 {
 	static const char text[] = "/ 0 40755 2 0 0 0 -9223372036854775808.0 - - -\n";
-	char hex[2 * IMAGE_DIGEST_MAX + 1], *dump;
+	char hex[2 * IMAGE_DIGEST_MAX + 1];
 	size_t len;
 
 	(void)state;
 	for (unsigned v = 0; v <= 2; v++) {
 		uint8_t *image = make(text, v, &len, hex);
+		char *dump = NULL;
 
 		assert_int_equal(reread(image, len, &dump), 0);
 		assert_string_equal(dump, text);

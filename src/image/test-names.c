@@ -72,6 +72,7 @@ static void test_walks(void **state)
 {
 	static const char *const paths[] = {"a", "a/b", "a/b/c", "a/d", "e"};
 	char up[64] = "", down[64] = "";
+	size_t len_up = 0, len_down = 0;
 	struct name *a = NULL, *n, *next;
 	struct names t;
 	struct arena arena;
@@ -92,12 +93,13 @@ static void test_walks(void **state)
 	assert_null(names_find_path(&t, "a/x", 3));
 	assert_ptr_equal(names_find_path(&t, "", 0), t.root);
 	for (n = t.root; n; n = names_next(n))
-		(void)strcat(down, *n->text ? n->text : "/");
+		len_down += str_copy(down + len_down, sizeof(down) - len_down,
+				     *n->text ? n->text : "/");
 	assert_string_equal(down, "/eadbc");
 	/* Removing as it goes. */
 	for (n = names_first(a); n; n = next) {
 		next = names_after(n, a);
-		(void)strcat(up, n->text);
+		len_up += str_copy(up + len_up, sizeof(up) - len_up, n->text);
 		names_remove(&t, n);
 	}
 	assert_string_equal(up, "dcba");

@@ -27,7 +27,8 @@ static uint32_t stripe_round(uint32_t acc, uint32_t lane)
 
 uint32_t xxhash32(const void *data, size_t len, uint32_t seed)
 {
-	const uint8_t *p = len ? data : (const uint8_t *)"", *end = p + len;
+	static const uint8_t nothing;
+	const uint8_t *p = len > 0 ? data : &nothing, *end = p + len;
 	uint32_t h = seed + PRIME5;
 
 	if (len >= 16) {

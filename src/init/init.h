@@ -70,8 +70,8 @@ int sync_send(struct init *i, int to_fd, uint32_t type, int32_t value, int fd, s
  * is left to tell. */
 int sync_expect(struct init *i, uint32_t type, struct err *e);
 
-/* The same for a message with exactly @n descriptors. */
-int sync_expect_fds(struct init *i, uint32_t type, int *fds, int n, struct err *e);
+/* The same for a message with exactly @want descriptors, which are in @ret_fds then. */
+int sync_expect_fds(struct init *i, uint32_t type, int *ret_fds, int want, struct err *e);
 
 /* Say *@e and the current step to the other side, best effort. */
 void sync_say_failure(struct init *i, const struct err *e);

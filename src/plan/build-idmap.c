@@ -90,7 +90,7 @@ static int push_relative(struct reader *r, struct spec_id_mappings *m, struct sp
 
 static int read_range(struct reader *r, struct spec_id_mappings *m, bool is_gid)
 {
-	struct spec_id_mapping range;
+	struct spec_id_mapping range = {0};
 	uint32_t *const numbers[] = {&range.container_id, &range.host_id, &range.size};
 	bool relative = *r->at == '@';
 

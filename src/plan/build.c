@@ -134,7 +134,7 @@ static int finish(struct builder *b, struct plan_array argv, struct plan_array e
 int plan_build(struct arena *a, const struct spec *spec, const struct facts *facts,
 	       const struct plan_parameters *o, struct plan *ret, struct err *e)
 {
-	struct plan_array argv, envp;
+	struct plan_array argv = {0}, envp = {0};
 	struct builder b;
 	int r;
 
@@ -182,7 +182,7 @@ int plan_build_exec(struct arena *a, const struct spec *spec, const struct spec_
 		    const struct facts *facts, const struct plan_parameters *o, struct plan *ret,
 		    struct err *e)
 {
-	struct plan_array argv, envp;
+	struct plan_array argv = {0}, envp = {0};
 	struct builder b;
 	int r;
 

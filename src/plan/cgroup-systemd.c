@@ -31,30 +31,31 @@ static int add_limits(struct scope *s)
 	return r < 0 ? r : scope_add_limits(s, false);
 }
 
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
 /* An annotation's value as busctl(1) writes it. */
 static int add_annotation(struct scope *s, const struct str_pair *pair)
 {
 	const char *name = pair->key + strlen(ANNOTATION_PREFIX), *v = pair->value;
 	size_t len = strlen(v);
 	char *inner = NULL;
+	bool sound =
+		name[0] != '\0' && name[strspn(name, NAME_CHARACTERS)] == '\0' && !strchr(v, '\n');
 	uint64_t number;
-	int r;
+	int r = -EINVAL;
 
 	if (len >= 2 && (v[0] == '\'' || v[0] == '"') && v[len - 1] == v[0])
 		inner = arena_strndup(s->arena, v + 1, len - 2);
 	else if (len >= 4 && v[0] == '[' && v[len - 1] == ']')
 		inner = arena_strndup(s->arena, v + 2, len - 4);
-	if (name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")] ||
-	    name[0] == '\0' || strchr(v, '\n') || (inner && strpbrk(inner, "'\"")))
-		r = -EINVAL;
-	else if (str_eq(v, "true") || str_eq(v, "false"))
+	if (inner && strpbrk(inner, "'\""))
+		sound = false;
+	if (sound && (str_eq(v, "true") || str_eq(v, "false")))
 		r = scope_add(s, "bool", name, v);
-	else if (inner)
+	else if (sound && inner)
 		r = scope_add(s, v[0] == '[' ? "strings" : "string", name, inner);
-	else if (str_to_u64(str_starts(v, "uint64 ") ? v + 7 : v, &number) == 0)
+	else if (sound && str_to_u64(str_starts(v, "uint64 ") ? v + 7 : v, &number) == 0)
 		r = scope_add_u64(s, "u64", name, number);
-	else
-		r = -EINVAL;
 	if (r == 0 || s->e->id != ERR_NONE)
 		return r;
 	err_set(s->e, ERR_CONFIG_INVALID, r, "this is no value of a systemd property");

@@ -104,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char text[TEXT_MAX];
 	char names[DOCUMENTS][128], hex[65] = "";
-	const char *at[DOCUMENTS];
+	const char *at[DOCUMENTS] = {0};
 	size_t len[DOCUMENTS] = {0}, next_size = 0;
 	unsigned n = 0;
 	struct layout l;

@@ -62,8 +62,6 @@
 
 #include "probe.h"
 
-extern char **environ;
-
 /* --- writing JSON ---------------------------------------------------------------------------- */
 
 static char *out;
@@ -73,10 +71,12 @@ static bool need_comma;
 static void add(const char *s, size_t n)
 {
 	if (out_len + n + 1 > out_size) {
-		out_size = (out_len + n + 1) * 2;
-		out = realloc(out, out_size);
-		if (!out)
+		char *more = realloc(out, (out_len + n + 1) * 2);
+
+		if (!more)
 			_exit(FAILED);
+		out = more;
+		out_size = (out_len + n + 1) * 2;
 	}
 	memcpy(out + out_len, s, n);
 	out_len += n;
@@ -212,8 +212,13 @@ static char *slurp(const char *path, size_t *ret_len)
 	buf = malloc(size);
 	while (buf && (n = read(fd, buf + len, size - len - 1)) > 0) {
 		len += (size_t)n;
-		if (size - len < 4096)
-			buf = realloc(buf, size *= 2);
+		if (size - len < 4096) {
+			char *more = realloc(buf, size *= 2);
+
+			if (!more)
+				_exit(FAILED);
+			buf = more;
+		}
 	}
 	if (buf && n < 0) {
 		int saved = errno;
@@ -307,7 +312,7 @@ static void report_capabilities(void)
 static void report_signals(void)
 {
 	sigset_t blocked;
-	int deathsig = 0;
+	int deathsig = 0, subreaper = 0;
 
 	open_bracket("ignored_signals", "[");
 	for (int sig = 1; sig <= 64; sig++) {
@@ -326,11 +331,8 @@ static void report_signals(void)
 	prctl(PR_GET_PDEATHSIG, &deathsig, 0, 0, 0);
 	number("pdeathsig", deathsig);
 	number("dumpable", prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
-	number("child_subreaper", ({
-		       int subreaper = 0;
-		       prctl(PR_GET_CHILD_SUBREAPER, &subreaper, 0, 0, 0);
-		       subreaper;
-	       }));
+	prctl(PR_GET_CHILD_SUBREAPER, &subreaper, 0, 0, 0);
+	number("child_subreaper", subreaper);
 }
 
 static void report_limits(void)

@@ -63,6 +63,7 @@ static int refuse(size_t pc, const char *what, struct err *e)
 
 static bool needs_no_check(unsigned code)
 {
+	/* NOLINTBEGIN(misc-redundant-expression): some of the names mean 0 */
 	static const uint16_t codes[] = {
 		BPF_LD | BPF_W | BPF_LEN,  BPF_LDX | BPF_W | BPF_LEN, BPF_LD | BPF_IMM,
 		BPF_LDX | BPF_IMM,         BPF_MISC | BPF_TAX,        BPF_MISC | BPF_TXA,
@@ -73,6 +74,7 @@ static bool needs_no_check(unsigned code)
 		BPF_ALU | BPF_XOR | BPF_K, BPF_ALU | BPF_XOR | BPF_X, BPF_ALU | BPF_LSH | BPF_X,
 		BPF_ALU | BPF_RSH | BPF_X, BPF_ALU | BPF_NEG,
 	};
+	/* NOLINTEND(misc-redundant-expression) */
 
 	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
 		if (codes[i] == code)

@@ -214,7 +214,7 @@ struct emitter {
 	struct chain *chains; /* those that this section has already */
 	bool big_endian;
 	const struct seccomp_abi *abi; /* of this section */
-	const struct range_list *list;
+	struct range_list list;        /* its numbers */
 };
 
 #define INSNS_FIRST 512
@@ -358,7 +358,7 @@ static uint32_t emit_cond(struct emitter *m, const struct seccomp_cond *c, unsig
 /* All rules for one number; those with equal rules share it. */
 static int emit_chain(struct emitter *m, const struct range *range, uint32_t *ret)
 {
-	unsigned bits = range_bits(m->list, m->abi, range);
+	unsigned bits = range_bits(&m->list, m->abi, range);
 	const struct seccomp_rule **rules;
 	struct chain *chain;
 	size_t n = 0, i = 0;
@@ -433,23 +433,25 @@ static int emit_tree(struct emitter *m, const struct range *items, size_t first,
 
 static int emit_section(struct emitter *m, const struct seccomp_abi *abi, uint32_t *ret)
 {
-	struct range_list list = {.arena = m->arena};
+	struct range_list *list = &m->list;
 	uint32_t at = 0;
 	int r;
 
-	list.x86_64 = abi->arch == SECCOMP_ARCH_X86_64 || abi->arch == SECCOMP_ARCH_X32;
+	*list = (struct range_list){
+		.arena = m->arena,
+		.x86_64 = abi->arch == SECCOMP_ARCH_X86_64 || abi->arch == SECCOMP_ARCH_X32,
+	};
 	m->big_endian = seccomp_arch_info(abi->arch)->big_endian;
 	m->abi = abi;
-	m->list = &list;
 	m->chains = NULL;
-	ranges_of_section(&list, m->policy, abi);
-	if (list.failed)
+	ranges_of_section(list, m->policy, abi);
+	if (list->failed)
 		return -ENOMEM;
-	r = emit_tree(m, list.items, 0, list.n - 1, &at);
+	r = emit_tree(m, list->items, 0, list->n - 1, &at);
 	if (r < 0)
 		return r;
 	/* One verdict for all numbers needs none loaded. */
-	*ret = list.n > 1 ? emit_load(m, OFFSET_NR) : at;
+	*ret = list->n > 1 ? emit_load(m, OFFSET_NR) : at;
 	return 0;
 }
 

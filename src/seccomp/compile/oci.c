@@ -164,9 +164,9 @@ static int parse_action(const char *name, const uint32_t *errno_ret, seccomp_act
 
 static int parse_op(const char *name, uint8_t *ret, struct err *e)
 {
-	for (uint8_t i = 0; i < SECCOMP_OP_MAX; i++) {
+	for (unsigned i = 0; i < SECCOMP_OP_MAX; i++) {
 		if (str_eq(name, op_list[i])) {
-			*ret = i;
+			*ret = (uint8_t)i;
 			return 0;
 		}
 	}
@@ -346,7 +346,7 @@ static int insert_rule(struct builder *b, struct draft_entry *entry, struct secc
 	const struct seccomp_rule **at = (const struct seccomp_rule **)&entry->rules;
 	const struct seccomp_rule **before = NULL;
 
-	for (; *at; at = (const struct seccomp_rule **)&((struct seccomp_rule *)*at)->next) {
+	for (; *at; at = &((struct seccomp_rule *)*at)->next) {
 		if (conds_equal(*at, rule))
 			return 0;
 		if (!before && rule_precedes(rule, *at, bits))

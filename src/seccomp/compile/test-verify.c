@@ -37,9 +37,12 @@ static void add_point(struct points *p, uint32_t arch, uint32_t nr, const uint64
 		      bool big_endian)
 {
 	if (p->n == p->size) {
+		void *more;
+
 		p->size = p->size ? 2 * p->size : 1024;
-		p->items = realloc(p->items, p->size * sizeof(*p->items));
-		assert_non_null(p->items);
+		more = realloc(p->items, p->size * sizeof(*p->items));
+		assert_non_null(more);
+		p->items = more;
 	}
 	p->items[p->n++].data = sim_data(arch, nr, args, big_endian);
 }
@@ -335,7 +338,7 @@ static void explain(const struct seccomp_program *good, const struct seccomp_pro
 	for (size_t i = 0; i < good->n; i++) {
 		const struct sock_filter *x = &good->insns[i], *y = &bad->insns[i];
 
-		if (memcmp(x, y, sizeof(*x)))
+		if (memcmp(x, y, sizeof(*x)) != 0)
 			print_error("instruction %zu of %zu: %#x %u %u %#x became %#x %u %u %#x\n",
 				    i, good->n, x->code, x->jt, x->jf, x->k, y->code, y->jt, y->jf,
 				    y->k);
