@@ -28,12 +28,17 @@ int sys_await_end(int pidfd, int timeout_ms)
 	return r == 0 ? -ETIMEDOUT : MIN(r, 0);
 }
 
-uint64_t sys_now_ms(void)
+uint64_t sys_now_ns(void)
 {
 	struct timespec ts = {0};
 
 	(void)sys_clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t sys_now_ms(void)
+{
+	return sys_now_ns() / 1000000;
 }
 
 /* The child of a CLONE_VM clone must not return through frames that it shares with its parent, so

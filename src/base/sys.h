@@ -645,7 +645,8 @@ int sys_poll(struct sys_pollfd *fds, unsigned n, int timeout_ms);
  * what ppoll(2) says. */
 int sys_await_end(int pidfd, int timeout_ms);
 
-/* Milliseconds of the monotonic clock, for deadlines. */
+/* The monotonic clock in nanoseconds; in milliseconds, for deadlines. */
+uint64_t sys_now_ns(void);
 uint64_t sys_now_ms(void);
 
 /* --- clone ----------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "cli/log.h"
+#include "cli/trace.h"
 
 #define AT(member) offsetof(struct global_options, member)
 
@@ -60,6 +61,16 @@ static const struct option rows[] = {
 	 .argument = "auto|memfd|file",
 	 .fallback = "auto",
 	 .help = "where the program that enters containers is run from"},
+	{.name = "trace-steps",
+	 .type = OPTION_FLAG,
+	 .offset = AT(trace_steps),
+	 .argument = "",
+	 .help = "say what the command did, and how long each part took"},
+	{.name = "trace-picture",
+	 .type = OPTION_STRING,
+	 .offset = AT(trace_picture),
+	 .argument = "FILE",
+	 .help = "draw the same as a picture (SVG)"},
 	{.name = "criu",
 	 .hidden = true,
 	 .type = OPTION_STRING,
@@ -121,6 +132,13 @@ static int resolve_root(struct arena *a, const char *root, const char **ret, str
 
 int global_resolve(const struct global_options *g, struct runtime *rt, struct err *e)
 {
+	if (g->trace_steps || g->trace_picture[0] != '\0') {
+		rt->trace = arena_new(rt->arena, struct trace);
+		if (!rt->trace)
+			return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
+		*rt->trace = (struct trace){0};
+		trace_mark(rt->trace, "read the command line");
+	}
 	rt->init_mode = g->init;
 	rt->warn = log_warning;
 	rt->manager = CGROUP_MANAGER_CGROUPFS;
@@ -132,4 +150,17 @@ int global_resolve(const struct global_options *g, struct runtime *rt, struct er
 		 (g->systemd_cgroup && g->cgroup_manager[0] == '\0'))
 		rt->manager = CGROUP_MANAGER_SYSTEMD;
 	return resolve_root(rt->arena, g->root, &rt->root, e);
+}
+
+int global_show_trace(const struct global_options *g, struct runtime *rt, struct err *e)
+{
+	int r = 0;
+
+	if (!rt->trace)
+		return 0;
+	if (g->trace_steps)
+		r = trace_print(rt->arena, rt->trace, e);
+	if (r == 0 && g->trace_picture[0] != '\0')
+		r = trace_draw(rt->arena, rt->trace, g->trace_picture, e);
+	return r;
 }

@@ -9,7 +9,8 @@
 
 struct global_options {
 	const char *root, *log, *log_format, *log_level, *cgroup_manager, *rootless, *init, *criu;
-	bool debug, systemd_cgroup, version;
+	const char *trace_picture;
+	bool debug, systemd_cgroup, trace_steps, version;
 };
 
 extern const struct option_table global_option_table;
@@ -17,5 +18,10 @@ extern const struct option_table global_option_table;
 /* Start the log as @g says. Returns 0 or -errno; see log_open(). */
 int global_open_log(const struct global_options *g, struct err *e) _must_check_;
 
-/* Fill in @rt (whose arena is set). Returns 0 or -errno. */
+/* Fill in @rt (whose arena is set); --trace-steps and --trace-picture begin here. Returns 0 or
+ * -errno. */
 int global_resolve(const struct global_options *g, struct runtime *rt, struct err *e) _must_check_;
+
+/* The command has ended: show what --trace-steps and --trace-picture want to be shown. */
+int global_show_trace(const struct global_options *g, struct runtime *rt, struct err *e)
+	_must_check_;

@@ -105,6 +105,17 @@ static int read_globals(struct args *a, struct err *e)
 	return r;
 }
 
+/* What a command that failed did is shown, too; its error follows. */
+static int traced(struct invocation *inv, const struct global_options *g, struct args *a,
+		  struct err *e)
+{
+	struct err problem;
+	int r = run_command(inv, a, e);
+
+	trace_mark(inv->rt.trace, "end");
+	return global_show_trace(g, &inv->rt, r < 0 ? &problem : e) < 0 && r == 0 ? e->code : r;
+}
+
 /* Everything but printing the error. */
 static int run(struct invocation *inv, char **words, struct err *e)
 {
@@ -133,7 +144,7 @@ static int run(struct invocation *inv, char **words, struct err *e)
 		return command_unknown(*a.next, e);
 	a.next++;
 	r = global_resolve(&g, &inv->rt, e);
-	return r < 0 ? r : run_command(inv, &a, e);
+	return r < 0 ? r : traced(inv, &g, &a, e);
 }
 
 static int failure_status(const struct invocation *inv, const struct err *e)

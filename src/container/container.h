@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/trace.h"
 #include "cgroup/stats.h"
 #include "oci/spec.h"
 #include "plan/cgroup.h"
@@ -22,6 +23,7 @@ struct runtime {
 	bool manager_given; /* --systemd-cgroup or --cgroup-manager was there */
 	enum cgroup_manager manager;
 	const char *init_mode; /* --init: "auto", "memfd", "file" */
+	struct trace *trace;   /* --trace-steps; NULL where nobody wants to know */
 	/* Called for warnings; NULL drops them. */
 	void (*warn)(const struct err *w);
 };

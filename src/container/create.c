@@ -91,8 +91,10 @@ static int record(struct creation *c, const char *id, struct err *e)
 	const struct loaded *l = &c->loaded;
 	char *created = arena_alloc(c->rt->arena, TIME_UTC_SIZE);
 	struct timespec now = {0};
-	int r = directory_create(c->rt, id, &c->directory, e);
+	int r;
 
+	trace_mark(c->rt->trace, "make the state directory");
+	r = directory_create(c->rt, id, &c->directory, e);
 	if (r < 0)
 		return r;
 	c->has_directory = true;
@@ -161,8 +163,8 @@ static int make_cgroup(struct creation *c, struct err *e)
 
 	if (has_scope(c))
 		return 0;
+	trace_mark(c->rt->trace, "make the cgroup");
 	r = cgroup_make(c->rt->arena, &c->loaded.plan.cgroup, &c->state.cgroup, &c->cgroup, e);
-
 	if (r < 0)
 		return r;
 	c->has_cgroup = true;
@@ -177,6 +179,7 @@ static int work_beside(struct creation *c, struct err *e)
 {
 	const struct plan_cgroup *plan = &c->loaded.plan.cgroup;
 
+	trace_mark(c->rt->trace, "attach the device policy");
 	return plan->devices_late ? 0 : cgroup_attach_devices(&c->cgroup, plan, e);
 }
 
@@ -241,6 +244,7 @@ static int launch(struct creation *c, struct err *e)
 {
 	struct launch_request request = {
 		.arena = c->rt->arena,
+		.trace = c->rt->trace,
 		.plan = &c->loaded.plan,
 		.cgroup = &c->cgroup,
 		.seal_mode = attach_seal_mode(c->rt->init_mode),
@@ -309,8 +313,10 @@ static bool may_go_ahead(const struct creation *c)
 /* Write down who init is; then nothing keeps it from going on. */
 static int record_process(struct creation *c, enum state_phase phase, struct err *e)
 {
-	int r = identify(c, e);
+	int r;
 
+	trace_mark(c->rt->trace, "write down who init is");
+	r = identify(c, e);
 	return r < 0 ? r : write_state(c, phase, e);
 }
 
@@ -518,7 +524,9 @@ int container_run(struct runtime *rt, const char *id, const struct create_option
 	if (!o->detach) {
 		/* Others may use the container while we stand by. */
 		(void)sys_flock(c.directory.fd, 8 /* LOCK_UN */);
+		trace_mark(rt->trace, "stand by the container");
 		status = supervise(&c.launch, e);
+		trace_mark(rt->trace, "delete");
 		r = status < 0 ? status : clean_up(&c, status, e);
 	}
 	release(&c);

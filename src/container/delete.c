@@ -85,8 +85,11 @@ static int refuse_running(const struct live *l, struct err *e)
 int container_delete(struct runtime *rt, const char *id, bool force, struct err *e)
 {
 	_cleanup_live_ struct live l = LIVE_INIT;
-	int r = live_open(rt, id, true, &l, e);
+	int r;
 
+	trace_mark(rt->trace, "find the container");
+	r = live_open(rt, id, true, &l, e);
+	trace_mark(rt->trace, "end and remove it");
 	if (r < 0 && force) {
 		if (e->id == ERR_CONTAINER_MISSING)
 			return 0;

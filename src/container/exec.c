@@ -119,6 +119,7 @@ static int run(struct execution *x, struct err *e)
 {
 	struct launch_request request = {
 		.arena = x->rt->arena,
+		.trace = x->rt->trace,
 		.plan = &x->plan,
 		.cgroup = &x->cgroup,
 		.seal_mode = attach_seal_mode(x->rt->init_mode),
@@ -128,8 +129,11 @@ static int run(struct execution *x, struct err *e)
 		.no_deadline = x->waits,
 		.root_fd = -EBADF,
 	};
-	int r = open_cgroup(x, e);
 	bool ahead;
+	int r;
+
+	trace_mark(x->rt->trace, "open the cgroup");
+	r = open_cgroup(x, e);
 
 	if (r == 0)
 		r = schedule_own_cpus(&x->plan.schedule, e);
@@ -169,7 +173,9 @@ static int execute(struct execution *x, const char *id, int *ret_status, struct 
 {
 	int r;
 
+	trace_mark(x->rt->trace, "find the container");
 	r = live_open(x->rt, id, false, &x->live, e);
+	trace_mark(x->rt->trace, "plan");
 	if (r == 0)
 		r = check_status(&x->live, x->o, e);
 	if (r == 0)
@@ -181,6 +187,7 @@ static int execute(struct execution *x, const char *id, int *ret_status, struct 
 		r = run(x, e);
 	if (r < 0 || x->o->detach)
 		return r;
+	trace_mark(x->rt->trace, "stand by the process");
 	r = supervise(&x->launch, e);
 	if (r < 0)
 		return r;

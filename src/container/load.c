@@ -140,14 +140,18 @@ int load(struct runtime *rt, const struct load_options *o, struct loaded *ret, s
 		.seccomp_receiver = o->seccomp_receiver,
 		.seccomp_store = o->seccomp_store,
 	};
-	int r = read_config(rt, o, ret, e);
+	int r;
 
+	trace_mark(rt->trace, "read the configuration");
+	r = read_config(rt, o, ret, e);
 	if (r == 0) {
 		r = load_spec(rt, ret->config, ret->config_len, &ret->spec, e);
 		/* A place in the document names itself; without one the file is the place. */
 		if (r < 0 && e->where[0] == '\0')
 			return err_wrap(e, "%s", config_name(o));
 	}
+	if (r == 0)
+		trace_mark(rt->trace, "ask the host for facts");
 	if (r == 0 && o->network && plan_makes_network(&ret->spec))
 		netns_begin(o->network);
 	if (r == 0)
@@ -160,6 +164,7 @@ int load(struct runtime *rt, const struct load_options *o, struct loaded *ret, s
 	options.bundle = ret->bundle;
 	options.rootfs = ret->rootfs;
 	ret->has_notify = o->notify_folder != NULL;
+	trace_mark(rt->trace, "plan");
 	r = plan_build(rt->arena, &ret->spec, &ret->facts, &options, &ret->plan, e);
 	if (r == 0)
 		load_warn(rt, &ret->plan);

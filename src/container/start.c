@@ -140,8 +140,10 @@ int container_start(struct runtime *rt, const char *id, struct err *e)
 	_cleanup_live_ struct live l = LIVE_INIT;
 	_cleanup_close_ int fd = -EBADF, notify_fd = -EBADF;
 	struct spec hooks;
-	int r = live_open(rt, id, true, &l, e);
+	int r;
 
+	trace_mark(rt->trace, "find the container");
+	r = live_open(rt, id, true, &l, e);
 	if (r < 0)
 		return r;
 	if (l.status != CONTAINER_CREATED)
@@ -158,12 +160,14 @@ int container_start(struct runtime *rt, const char *id, struct err *e)
 	r = load_hooks(rt, &l, &hooks, e);
 	if (r == 0)
 		r = channel_set_deadline(fd, hooks_start_seconds(&hooks, DEADLINE_SECONDS), e);
+	trace_mark(rt->trace, "let init go on, and wait for the program");
 	if (r == 0)
 		r = channel_send(fd, PLAN_MSG_START, e);
 	if (r == 0)
 		r = await_verdict(rt, &l, fd, e);
 	if (r < 0)
 		return r;
+	trace_mark(rt->trace, "write it down");
 	l.state.phase = PHASE_RUNNING;
 	r = directory_write_state(rt->arena, &l.directory, &l.state, e);
 	directory_unlisten(&l.directory);

@@ -105,6 +105,7 @@ static int clone_init(struct launch *l, const struct launch_request *q, struct c
 /* The memfd of plan/plan.h: the step page, then the block. */
 static int make_plan_memfd(struct launch *l, const struct plan_block *block, struct err *e)
 {
+	const uint32_t traced = 1;
 	_cleanup_close_ int fd = sys_memfd_create("coracle-plan", MFD_CLOEXEC);
 	void *page;
 	int r = fd;
@@ -116,6 +117,9 @@ static int make_plan_memfd(struct launch *l, const struct plan_block *block, str
 
 		r = n < 0 ? (int)n : n != (ssize_t)block->size ? -EIO : 0;
 	}
+	if (r >= 0 && l->trace)
+		r = (int)SYS4(pwrite64, fd, &traced, sizeof(traced),
+			      offsetof(struct plan_page, traced));
 	if (r < 0)
 		return err_sys(e, ERR_INTERNAL, r, "write the plan");
 	page = sys_mmap(NULL, PLAN_PAGE_SIZE, 1 /* read */, 1 /* shared */, fd, 0);
@@ -173,9 +177,11 @@ static int start(const struct launch_request *q, struct launch *l, int *slots, s
 	memfd = make_plan_memfd(l, q->plan->block, e);
 	if (memfd < 0)
 		return memfd;
+	trace_mark(q->trace, "seal init's image");
 	image = seal_init_image(q->seal_mode, e);
 	if (image < 0)
 		return image;
+	trace_mark(q->trace, "make the channel");
 	r = sys_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, pair);
 	if (r < 0)
 		return err_sys(e, ERR_INTERNAL, r, "make a channel to init");
@@ -194,11 +200,14 @@ static int start(const struct launch_request *q, struct launch *l, int *slots, s
 	if (fault)
 		envp[0] = arena_format(q->arena, "CORACLE_FAULT=%s", fault);
 #endif
+	trace_mark(q->trace, "create the process");
 	r = clone_init(l, q, &c, &enter, e);
+	trace_mark(q->trace, "place the process");
 	if (r == 0)
 		r = settle(l, q, enter, e);
 	if (r == 0)
 		r = slots_open_late(q, slots, e);
+	trace_mark(q->trace, "send the plan");
 	if (r == 0)
 		r = channel_send_setup(l->sync_fd, memfd, q->plan->block->size, slots,
 				       (uint32_t)q->plan->n_slots, e);
@@ -213,6 +222,7 @@ int launch_start(const struct launch_request *q, struct launch *l, struct err *e
 
 	*l = (struct launch)LAUNCH_INIT;
 	l->plan = q->plan;
+	l->trace = q->trace;
 	/* A caller that ignores it makes the kernel reap our children before we can. */
 	r = sys_sigaction(SIGCHLD, &by_default, NULL);
 	if (r < 0)
@@ -221,7 +231,9 @@ int launch_start(const struct launch_request *q, struct launch *l, struct err *e
 	l->listener = q->listener;
 	if (!slots)
 		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
+	trace_mark(q->trace, "open what init cannot");
 	r = slots_open(q, slots, e);
+	trace_mark(q->trace, "write the plan");
 	if (r == 0)
 		r = start(q, l, slots, e);
 	slots_close(q, slots);
@@ -486,6 +498,7 @@ int launch_await_ready(struct launch *l, struct err *e)
 {
 	int r = 0;
 
+	trace_mark(l->trace, "wait until init is ready");
 	while ((!l->is_ready || l->pid == 0) && r == 0)
 		r = take_message(l, e);
 	return r < 0 ? r : schedule_apply(&l->plan->schedule, l->pid, true, e);
@@ -556,8 +569,12 @@ static int receive_last(struct launch *l, struct channel_message *m, struct err 
 int launch_await_release(struct launch *l, struct err *e)
 {
 	struct channel_message m = {.fd = -EBADF};
-	int r = receive_last(l, &m, e);
+	int r;
 
+	trace_mark(l->trace, "wait until init has done its last step");
+	r = receive_last(l, &m, e);
+	trace_end_inside(l->trace);
+	trace_mark(l->trace, "finish");
 	if (r < 0)
 		return r;
 	if (r == 0)
@@ -611,6 +628,20 @@ void launch_kill(struct launch *l)
 	kill_and_reap(l->pidfd);
 }
 
+/* The times that init has left in the step page. */
+static void collect_steps(const struct launch *l)
+{
+	const struct plan_block *k = l->plan->block;
+	const struct plan_step *steps =
+		(const struct plan_step *)(const void *)((const char *)k + k->steps.offset);
+	uint32_t n = MIN(l->page->step, (uint32_t)PLAN_TRACED_MAX);
+
+	for (uint32_t i = 0; i < MIN(n, k->steps.n); i++)
+		trace_mark_inside(l->trace, print_op_name((enum plan_op)steps[i].op),
+				  steps[i].origin ? (const char *)k + steps[i].origin : "",
+				  l->page->begun[i]);
+}
+
 void launch_close(struct launch *l)
 {
 	l->sync_fd = fd_close(l->sync_fd);
@@ -620,6 +651,8 @@ void launch_close(struct launch *l)
 	l->net_fd = fd_close(l->net_fd);
 	l->notify_fd = fd_close(l->notify_fd);
 	l->filter_fd = fd_close(l->filter_fd);
+	if (l->page && l->trace)
+		collect_steps(l);
 	if (l->page)
 		(void)sys_munmap((void *)(uintptr_t)l->page, PLAN_PAGE_SIZE);
 	l->page = NULL;

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/trace.h"
 #include "cgroup/cgroup.h"
 #include "host/netns.h"
 #include "host/seal.h"
@@ -27,6 +28,7 @@ struct launch_listener {
 
 struct launch_request {
 	struct arena *arena;
+	struct trace *trace; /* NULL where nobody wants to know */
 	const struct plan *plan;
 	const struct cgroup *cgroup; /* where init is born; no directories: nowhere */
 	enum seal_mode seal_mode;
@@ -46,6 +48,7 @@ struct launch_request {
 /* A process in the making. */
 struct launch {
 	const struct plan *plan;
+	struct trace *trace;
 	int sync_fd;
 	pid_t pid; /* of init, in our pid namespace; 0 while only the bridge is there */
 	int pidfd;

@@ -137,6 +137,7 @@ int slots_open_late(const struct launch_request *q, int *slots, struct err *e)
 
 		if (s->kind != SLOT_NETWORK)
 			continue;
+		trace_mark(q->trace, "await the network namespace");
 		slots[n] = open_slot(q, s, e);
 		if (slots[n] < 0)
 			return err_where(e, "%s", s->origin);

@@ -92,6 +92,8 @@ static int walk(struct init *i, struct err *e)
 		int r;
 
 		i->page->step = i->step + 1;
+		if (i->page->traced && i->step < PLAN_TRACED_MAX)
+			i->page->begun[i->step] = sys_now_ns();
 		r = step_run(i, s, e);
 		if (r < 0) {
 			if (s->origin != 0)

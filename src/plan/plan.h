@@ -412,14 +412,21 @@ struct plan_block {
 	struct plan_array argv, envp;
 };
 
+#define PLAN_TRACED_MAX 384
+
 /* The first page of the memfd: written by init, read by the host half. */
 struct plan_page {
 	uint32_t step; /* index of the step being executed, plus one; 0: none yet */
 	/* The last step failed with the error below, and a filter may keep init from saying so. */
 	uint32_t failed;
 	struct err err;
+	/* Set by the host half before init begins: when did which step begin, in nanoseconds of the
+	 * monotonic clock? Steps beyond the end of the list are not written down. */
+	uint32_t traced;
+	uint64_t begun[PLAN_TRACED_MAX];
 };
 #define PLAN_PAGE_SIZE 4096
+_Static_assert(sizeof(struct plan_page) <= PLAN_PAGE_SIZE, "the step page is one page");
 
 /* --- the conversation between init and the host half ------------------------------------------ */
 
