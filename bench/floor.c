@@ -387,6 +387,14 @@ static int child(void *arg)
 
 /* --- the parent ------------------------------------------------------------------------------- */
 
+/* A directory of mode 755, whatever the umask. */
+static int make_searchable(const char *path)
+{
+	int q = sys_mkdirat(AT_FDCWD, path, 0755);
+
+	return q < 0 ? q : sys_fchmodat(AT_FDCWD, path, 0755);
+}
+
 /* Returns a descriptor or -errno. */
 static int make_cgroup(struct run *r)
 {
@@ -400,13 +408,13 @@ static int make_cgroup(struct run *r)
 					   r->is_hybrid ? "/unified" : "");
 	(void)snprintf(r->cgroup + r->cgroup_above, sizeof(r->cgroup) - r->cgroup_above, "/%s",
 		       r->id);
-	q = sys_mkdirat(AT_FDCWD, r->cgroup, 0755);
+	q = make_searchable(r->cgroup);
 	if (q == -ENOENT) {
 		r->cgroup[r->cgroup_above] = '\0';
-		q = sys_mkdirat(AT_FDCWD, r->cgroup, 0755);
+		q = make_searchable(r->cgroup);
 		r->cgroup[r->cgroup_above] = '/';
 		if (q == 0 || q == -EEXIST)
-			q = sys_mkdirat(AT_FDCWD, r->cgroup, 0755);
+			q = make_searchable(r->cgroup);
 	}
 	if (q < 0)
 		return q;

@@ -18,7 +18,7 @@ int main(void)
 	size_t n;
 
 	arena_init(&a, NULL, 0);
-	if (plan_device_program(&a, &deny, 1, &p, &n, &e) < 0)
+	if (plan_device_program(&a, &deny, 1, true, &p, &n, &e) < 0)
 		return 1;
 	for (size_t i = 0; i < n; i++)
 		(void)printf("{0x%02x, %u, %u, %d, %d},\n", p[i].code, p[i].dst_reg, p[i].src_reg,
