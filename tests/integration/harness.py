@@ -36,6 +36,11 @@ CAPABILITIES = (
     "WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE").split()
 
 
+def often(n):
+    """How many times for what is to be done n times: fewer where everything is slow."""
+    return n if TIME_SCALE < 5 else n // 10
+
+
 def capability_mask(*names):
     """The mask in hexadecimal, as the probe reports it."""
     return f"{sum(1 << CAPABILITIES.index(n.removeprefix('CAP_')) for n in names):016x}"
