@@ -101,6 +101,11 @@ static const struct image_command image_commands[] = {
 		    "      --root DIR        the runtime's state directory\n"
 		    "      --print-config    only print the configuration\n",
 	 command_run},
+	{"export", "NAME TARGET", "write an image out as an OCI image layout",
+	 STORE_HELP "      --flatten         one layer, even if the layers were kept\n",
+	 command_export},
+	{"unpack", "NAME DIR", "write the files of an image into a directory", STORE_HELP,
+	 command_unpack},
 	{NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -177,6 +177,22 @@ bool repo_has_object(const struct repo *r, const uint8_t *digest, uint64_t size)
 /* Bytes of the contents of all files of @t, equal ones once. -ENOMEM or 0. */
 int repo_tree_size(const struct image_tree *t, uint64_t *ret) _must_check_;
 
+/* --- repo-export.c --------------------------------------------------------------------------- */
+
+struct repo_export {
+	const struct repo_record *record;
+	const char *name; /* that it gets there; NULL: none */
+	int fd;           /* an archive goes there; -EBADF: */
+	const char *directory;
+	bool flatten; /* one layer, even if the layers were kept */
+	struct progress *progress;
+};
+
+/* Write an OCI image layout: the image as it came if its layers were kept, else with one layer. The
+ * directory is made. *@ret is the manifest there, without a type. */
+int repo_export(struct repo *r, const struct repo_export *o, struct descriptor *ret, struct err *e)
+	_must_check_;
+
 /* --- repo-lease.c ---------------------------------------------------------------------------- */
 
 /* What a container that runs from here needs: the image, for as long as the container's state

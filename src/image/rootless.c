@@ -1,20 +1,14 @@
-/* Stub files and the mount on top of them. Everything is made relative to the descriptor of its
- * directory, by names that the reader has checked, in a directory that nobody else can enter. */
+/* Stub files, in a directory that nobody else can enter, and the mount on top of them. */
 #include "image/rootless.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/xattr.h>
-#include <unistd.h>
 
 #include "base/fd.h"
-#include "base/io.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "image/checkout.h"
 #include "image/erofs-internal.h"
 #include "image/listing.h"
 
@@ -45,176 +39,35 @@ static int set_stub_xattrs(const struct image_node *n, int fd)
 }
 
 /* user.* of the tree; others need privileges, and user.overlay.* would mean something here. */
-static int set_xattrs(const struct image_node *n, int fd)
+static bool wants_xattr(const char *name)
 {
-	for (unsigned i = 0; i < n->n_xattrs; i++) {
-		const struct image_xattr *x = &n->xattrs[i];
-
-		if (!str_starts(x->key->name, "user.") || str_starts(x->key->name, "user.overlay."))
-			continue;
-		if (fsetxattr(fd, x->key->name, x->value, x->value_len, 0) < 0 &&
-		    errno != EOPNOTSUPP && errno != ENOSPC)
-			return -errno;
-	}
-	return 0;
+	return str_starts(name, "user.") && !str_starts(name, "user.overlay.");
 }
 
-static int make_file(const struct image_node *n, int dir, const char *name)
+/* A file of the right size, without the content. */
+static int make_stub(void *ctx, const struct image_node *n, int fd)
 {
-	_cleanup_close_ int fd =
-		sys_openat(dir, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int r = fd < 0 ? fd : 0;
+	int r = n->payload ? set_stub_xattrs(n, fd) : 0;
 
-	if (r < 0)
-		return r;
-	if (S_ISREG(n->mode) && n->size && n->data)
-		r = io_write_all(fd, n->data, n->data_len);
-	else if (image_node_is_external(n) && n->payload)
-		r = set_stub_xattrs(n, fd);
-	if (r == 0 && image_node_is_external(n))
-		r = sys_ftruncate(fd, n->size);
-	if (r == 0 && (S_ISREG(n->mode) || S_ISDIR(n->mode)))
-		r = set_xattrs(n, fd);
-	return r;
-}
-
-/* Owner, mode and time of what has been made. A directory's come when it is complete. */
-static int set_metadata(const struct image_node *n, int dir, const char *name)
-{
-	struct timespec times[2] = {
-		{.tv_nsec = UTIME_OMIT},
-		{.tv_sec = n->mtime, .tv_nsec = n->mtime_nsec},
-	};
-	int r = sys_fchownat(dir, name, n->uid, n->gid, AT_SYMLINK_NOFOLLOW);
-
-	/* Ids that the namespace does not have stay those of the caller. */
-	if (r < 0 && r != -EINVAL && r != -EPERM)
-		return r;
-	if (!S_ISLNK(n->mode)) {
-		r = sys_fchmodat(dir, name, n->mode & 07777);
-		if (r < 0)
-			return r;
-	}
-	return utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
-}
-
-/* Open the directory of @n below @root. The stubs are ours: no link is in the way. */
-static int open_parent(const struct image_node *n, int root, struct image_path *path)
-{
-	struct open_how how = {
-		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
-	char name[PATH_MAX];
-	int r = image_node_path(n->parent, path);
-
-	if (r < 0)
-		return r;
-	if (path->len >= sizeof(name))
-		return -ENAMETOOLONG;
-	(void)str_format(name, sizeof(name), ".%.*s", (int)path->len, path->text);
-	return sys_openat2(root, name, &how);
-}
-
-static int make_link(const struct image_node *n, int root, int dir, const char *name,
-		     struct image_path *path)
-{
-	_cleanup_close_ int from = open_parent(n->target, root, path);
-	char real[IMAGE_NAME_MAX + 1];
-
-	if (from < 0)
-		return from;
-	(void)str_format(real, sizeof(real), "%.*s", (int)n->target->name_len, n->target->name);
-	return linkat(from, real, dir, name, 0) < 0 ? -errno : 0;
-}
-
-static int make_node(const struct image_node *n, int root, struct image_path *path)
-{
-	_cleanup_close_ int dir = open_parent(n, root, path);
-	char name[IMAGE_NAME_MAX + 1], target[IMAGE_SYMLINK_MAX + 1];
-	int r;
-
-	if (dir < 0)
-		return dir;
-	(void)str_format(name, sizeof(name), "%.*s", (int)n->name_len, n->name);
-	if (n->target)
-		return make_link(n, root, dir, name, path);
-	if (S_ISDIR(n->mode))
-		return sys_mkdirat(dir, name, 0700);
-	if (S_ISLNK(n->mode)) {
-		(void)str_format(target, sizeof(target), "%.*s", (int)n->data_len,
-				 (const char *)n->data);
-		r = sys_symlinkat(target, dir, name);
-	} else if (S_ISFIFO(n->mode)) {
-		r = sys_mknodat(dir, name, S_IFIFO | 0600, 0);
-	} else {
-		r = make_file(n, dir, name);
-	}
-	return r < 0 ? r : set_metadata(n, dir, name);
-}
-
-/* Directories last, from the deepest: making what is in them changed their times, and a mode may
- * forbid it. */
-static int finish_directories(const struct image_tree *t, int root, struct image_path *path)
-{
-	const struct image_node *n = t->root;
-	int r = 0;
-
-	/* The reverse of the walk: the last child's last child first, parents after children. */
-	while (n->n_children)
-		n = n->children[n->n_children - 1];
-	for (; r == 0 && n->parent != n;) {
-		if (S_ISDIR(n->mode)) {
-			_cleanup_close_ int dir = open_parent(n, root, path);
-			char name[IMAGE_NAME_MAX + 1];
-
-			(void)str_format(name, sizeof(name), "%.*s", (int)n->name_len, n->name);
-			r = dir < 0 ? dir : set_metadata(n, dir, name);
-		}
-		if (n->index == 0) {
-			n = n->parent;
-			continue;
-		}
-		n = n->parent->children[n->index - 1];
-		while (n->n_children)
-			n = n->children[n->n_children - 1];
-	}
-	return r;
+	(void)ctx;
+	return r < 0 ? r : sys_ftruncate(fd, n->size);
 }
 
 static int make_stubs(struct image_tree *t, const char *path, struct err *e)
 {
-	_cleanup_close_ int root = -EBADF;
-	struct image_path scratch = {0};
-	char excerpt[IMAGE_EXCERPT_MAX];
+	static const struct checkout c = {
+		.content = make_stub,
+		.wants_xattr = wants_xattr,
+		.lenient = true,
+	};
 	int r = image_tree_canonical_links(t);
 
-	if (r == 0) {
-		r = sys_mkdirat(AT_FDCWD, path, 0700);
-		r = r == -EEXIST ? 0 : r;
-	}
-	if (r == 0)
-		r = root = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	r = r < 0 ? err_sys(e, ERR_IMAGE, r, "make stubs") : checkout_tree(t, &c, path, e);
 	if (r < 0)
-		return err_sys(e, ERR_IO, r, "make the directory of stubs %s", path);
-	r = 0;
-	for (const struct image_node *n = image_tree_next(t->root); n && r == 0;
-	     n = image_tree_next(n)) {
-		r = make_node(n, root, &scratch);
-		if (r < 0 && image_node_path(n, &scratch) == 0)
-			(void)err_sys(e, ERR_IO, r, "make a stub for %s",
-				      image_excerpt(scratch.text, scratch.len, excerpt));
-	}
-	if (r == 0)
-		r = finish_directories(t, root, &scratch);
-	if (r == 0)
-		r = set_metadata(t->root, root, ".");
-	if (r == 0 && fsetxattr(root, USER_OPAQUE, "y", 1, 0) < 0)
-		r = -errno;
-	image_path_done(&scratch);
-	if (r < 0 && e->code != r)
-		return err_sys(e, ERR_IO, r, "make stubs in %s", path);
-	return r;
+		return err_wrap(e, "stubs");
+	return lsetxattr(path, USER_OPAQUE, "y", 1, 0) < 0
+		       ? err_sys(e, ERR_IO, -errno, "mark %s", path)
+		       : 0;
 }
 
 /* --- the mount ------------------------------------------------------------------------------- */

@@ -117,7 +117,8 @@ def section(title):
 
 
 @pytest.mark.parametrize("verb", ["build", "info", "dump", "diff", "check", "mount", "umount", "import", "list",
-                                  "inspect", "tag", "rm", "gc", "fsck", "run"])
+                                  "inspect", "tag", "rm", "gc", "fsck", "run", "export",
+                                  "unpack"])
 def test_manual_page(verb):
     def plain(options):
         return {(letter, name, bool(value)) for letter, name, value in options}

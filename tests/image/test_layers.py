@@ -204,7 +204,7 @@ def below(path, paths):
     return [p for p in paths if p.startswith(path + "/")]
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("LAYER_SPLITS", 60))))
 def test_split(image, tmp_path, seed):
     """A tree in one layer, and the same reached through random ones: things that come and go, files where
     directories are in the end, entries in any order. One digest."""
