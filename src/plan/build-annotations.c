@@ -22,7 +22,7 @@ static const char *const honoured[] = {
 };
 
 static const char *const prefixes[] = {
-	"run.oci.", "org.systemd.property.", "org.criu.", "krun.", "module.wasm.", "coracle.",
+	"run.oci.", "org.systemd.property.", "org.criu.", "krun.", "module.wasm.",
 };
 
 static int refuse_unknown(struct builder *b, const char *key)

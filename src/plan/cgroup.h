@@ -13,10 +13,10 @@
 #include "plan/facts.h"
 
 /* The whole container dies when the kernel kills in it for want of memory: memory.oom.group. */
-#define CGROUP_ANNOTATION_OOM_GROUP "coracle.oom.group"
+#define CGROUP_ANNOTATION_OOM_GROUP "run.oci.coracle.oom_group"
 
 /* With 0 the device policy is what the rules say, without the devices that every container has. */
-#define CGROUP_ANNOTATION_DEVICES "coracle.devices.builtin"
+#define CGROUP_ANNOTATION_DEVICES "run.oci.coracle.builtin_devices"
 
 enum cgroup_manager {
 	CGROUP_MANAGER_CGROUPFS,

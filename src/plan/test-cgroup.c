@@ -241,7 +241,7 @@ static int build_annotated(const char *linux_, const char *key, const char *valu
 
 static void test_oom_group(void **state)
 {
-	static const char key[] = "coracle.oom.group";
+	static const char key[] = "run.oci.coracle.oom_group";
 
 	(void)state;
 	assert_int_equal(build_annotated("{}", key, "0"), 0);
@@ -251,20 +251,20 @@ static void test_oom_group(void **state)
 	assert_string_equal(plan.writes[1].file, "memory.oom.group");
 	assert_string_equal(plan.writes[1].value, "1");
 	assert_string_equal(plan.writes[1].controller, "memory");
-	assert_string_equal(plan.writes[1].origin, "annotations[\"coracle.oom.group\"]");
+	assert_string_equal(plan.writes[1].origin, "annotations[\"run.oci.coracle.oom_group\"]");
 	assert_true(build_annotated("{}", key, "yes") < 0);
-	assert_string_equal(err.where, "annotations[\"coracle.oom.group\"]");
+	assert_string_equal(err.where, "annotations[\"run.oci.coracle.oom_group\"]");
 	be_hybrid();
 	v1[2].controllers = "memory";
 	assert_true(build_annotated("{}", key, "1") < 0);
 	assert_string_equal(err_name(err.id), err_name(ERR_CGROUP_LIMIT));
-	assert_string_equal(err.where, "annotations[\"coracle.oom.group\"]");
+	assert_string_equal(err.where, "annotations[\"run.oci.coracle.oom_group\"]");
 	v1[2].controllers = "pids";
 }
 
 static void test_builtin_devices(void **state)
 {
-	static const char key[] = "coracle.devices.builtin",
+	static const char key[] = "run.oci.coracle.builtin_devices",
 			  rules[] = "{'resources':{'devices':[{'allow':false,'access':'rwm'}]}}";
 	size_t n;
 

@@ -32,7 +32,7 @@ SYSCTLS = {"net.ipv4.ip_forward": "1", "kernel.msgmax": "8192", "kernel.shm_rmid
            "net.missing": "1", "user.max_user_namespaces": "100"}
 ANNOTATIONS = {"org.opencontainers.image.os": "linux", "com.example/key": "value \u00e9",
                "run.oci.keep_original_groups": "1", "run.oci.mount_context_type": "fscontext",
-               "coracle.devices.builtin": "0",
+               "run.oci.coracle.builtin_devices": "0",
                "empty": ""}
 
 

@@ -61,7 +61,7 @@ def test_oom_group(runtime, bundle, world, watch, cgroup_manager, way):  # noqa:
     need_oom_group(world)
     hog(bundle, **({"unified": {"memory.oom.group": "1"}} if way == "unified" else {}))
     if way == "annotation":
-        bundle.config["annotations"] = {"coracle.oom.group": "1"}
+        bundle.config["annotations"] = {"run.oci.coracle.oom_group": "1"}
     container = runtime.start(bundle)
     if way == "update":
         runtime("update", "--oom-group", "1", container)
@@ -87,14 +87,14 @@ def test_oom_group(runtime, bundle, world, watch, cgroup_manager, way):  # noqa:
 def test_oom_group_of_run(runtime, bundle, world):
     """An attached run tells by its own status."""
     need_oom_group(world)
-    hog(bundle).config["annotations"] = {"coracle.oom.group": "1"}
+    hog(bundle).config["annotations"] = {"run.oci.coracle.oom_group": "1"}
     bundle.args("/bin/sh", "-c", f"({HOG}); echo never")
     assert runtime.run(bundle, code=137).stdout == ""
 
 
 def test_oom_group_off_again(runtime, bundle, world):
     need_oom_group(world)
-    bundle.config["annotations"] = {"coracle.oom.group": "1"}
+    bundle.config["annotations"] = {"run.oci.coracle.oom_group": "1"}
     container = runtime.sleeping(bundle)
     runtime("update", "--oom-group", "0", container)
     assert read(container.pid, "memory", "memory.oom.group") == "0"
@@ -104,8 +104,8 @@ def test_oom_group_off_again(runtime, bundle, world):
 def test_oom_group_on_v1(runtime, bundle, world):
     world.need_host_root()
     world.need(v1_mount("memory"), "needs the controller memory in cgroup v1")
-    bundle.config["annotations"] = {"coracle.oom.group": "1"}
-    runtime.run(bundle, error=r'annotations\["coracle.oom.group"\]: cgroup v1 cannot kill')
+    bundle.config["annotations"] = {"run.oci.coracle.oom_group": "1"}
+    runtime.run(bundle, error=r'annotations\["run.oci.coracle.oom_group"\]: cgroup v1 cannot kill')
     del bundle.config["annotations"]
     runtime("update", "--oom-group", "1", runtime.create(bundle),
             error=r'unified\["memory.oom.group"\]: cgroup v2 files need')

@@ -194,7 +194,7 @@ def test_devices_without_builtin(runtime, bundle, world):
     """The rules are all there is, when the container is made as after an update."""
     world.need_host_root("needs a device policy")
     null = {"allow": True, "type": "c", "major": 1, "minor": 3, "access": "rw"}
-    bundle.config["annotations"] = {"coracle.devices.builtin": "0"}
+    bundle.config["annotations"] = {"run.oci.coracle.builtin_devices": "0"}
     container = runtime.sleeping(resources(bundle, devices=[*DENY_ALL, null]))
 
     def reads(name):
