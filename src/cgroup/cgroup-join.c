@@ -84,7 +84,7 @@ int cgroup_match(struct arena *a, struct cgroup_ref *ref, const struct facts_cgr
 
 /* Move every process of the container that is not in @dir yet. Frozen, none of them forks; those
  * that we could not freeze are caught by looking again. */
-static int move_all(int unified_fd, const char *dir, struct err *e)
+static int move_all(int from, const char *dir, struct err *e)
 {
 	struct arena a;
 	bool again = true;
@@ -97,7 +97,7 @@ static int move_all(int unified_fd, const char *dir, struct err *e)
 
 		arena_init(&a, NULL, 0);
 		again = false;
-		r = fd < 0 ? fd : cgroup_dir_pids(&a, unified_fd, &pids, &n);
+		r = fd < 0 ? fd : cgroup_dir_pids(&a, from, &pids, &n);
 		if (r == 0)
 			r = cgroup_dir_pids(&a, fd, &inside, &n_inside);
 		for (size_t i = 0; r == 0 && i < n; i++) {
@@ -123,32 +123,33 @@ static int move_all(int unified_fd, const char *dir, struct err *e)
 
 int cgroup_join(const struct cgroup_ref *ref, size_t n_new, struct err *e)
 {
-	_cleanup_close_ int fd = cgroup_dir_open(ref->unified_dir);
+	struct cgroup c = CGROUP_INIT;
 	size_t first = ref->n_v1 - n_new, top;
-	int frozen = fd < 0 ? fd : v2_is_frozen(fd);
-	int r = MIN(frozen, 0);
+	int r = cgroup_open(ref, &c, e), frozen = r < 0 ? 0 : cgroup_is_frozen(&c);
+	struct err ignored;
 
-	*e = (struct err){0};
-	if (r < 0)
-		return err_sys(e, ERR_CGROUP, r, "open the cgroup \"%s\"", ref->unified_dir);
 	for (size_t i = first; r >= 0 && i < ref->n_v1; i++) {
 		r = cgroup_dir_make(ref->v1_dirs[i], &top);
 		if (r < 0)
-			return err_sys(e, ERR_CGROUP, r, "make the cgroup \"%s\"", ref->v1_dirs[i]);
-		r = hierarchy_v1.prepare(ref->v1_dirs[i], e);
+			err_sys(e, ERR_CGROUP, r, "make the cgroup \"%s\"", ref->v1_dirs[i]);
+		else
+			r = hierarchy_v1.prepare(ref->v1_dirs[i], e);
 	}
-	if (r < 0)
-		return r;
-	if (!frozen)
-		(void)v2_freeze(fd, true, CGROUP_FREEZE_MS);
-	for (size_t i = first; r == 0 && i < ref->n_v1; i++)
-		r = move_all(fd, ref->v1_dirs[i], e);
-	if (!frozen) {
-		int thawed = v2_freeze(fd, false, CGROUP_FREEZE_MS);
+	if (r == 0) {
+		*e = (struct err){0};
+		if (frozen == 0)
+			(void)cgroup_freeze(&c, true, &ignored);
+		for (size_t i = first; r == 0 && i < ref->n_v1; i++)
+			r = move_all(c.unified_fd >= 0 ? c.unified_fd : c.v1_fd, ref->v1_dirs[i],
+				     e);
+		if (frozen == 0) {
+			int thawed = cgroup_freeze(&c, false, r < 0 ? &ignored : e);
 
-		if (r == 0 && thawed < 0)
-			r = err_sys(e, ERR_CGROUP, thawed, "thaw the cgroup \"%s\"",
-				    ref->unified_dir);
+			/* Without a freezer nothing was frozen. */
+			if (r == 0 && thawed != -ENOENT)
+				r = thawed;
+		}
 	}
+	cgroup_close(&c);
 	return r;
 }

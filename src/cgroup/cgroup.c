@@ -14,6 +14,7 @@
 void cgroup_close(struct cgroup *c)
 {
 	c->unified_fd = fd_close(c->unified_fd);
+	c->v1_fd = fd_close(c->v1_fd);
 }
 
 int cgroup_resolve(struct arena *a, const struct plan_cgroup *plan, const struct facts *facts,
@@ -94,7 +95,7 @@ static int make_all(struct cgroup_dirs *m, const struct cgroup_ref *ref, struct 
 int cgroup_make(_unused_ struct arena *a, const struct plan_cgroup *plan,
 		const struct cgroup_ref *ref, struct cgroup *ret, struct err *e)
 {
-	struct cgroup c = {.ref = *ref, .unified_fd = -EBADF};
+	struct cgroup c = {.ref = *ref, .unified_fd = -EBADF, .v1_fd = -EBADF};
 	struct cgroup_dirs m = {.plan = plan};
 	int r = make_all(&m, ref, e);
 
@@ -107,6 +108,8 @@ int cgroup_make(_unused_ struct arena *a, const struct plan_cgroup *plan,
 			c.unified_fd = TAKE_FD(d->fd);
 			c.created_unified = d->created;
 		} else if (r == 0) {
+			if (i == 0)
+				c.v1_fd = TAKE_FD(d->fd);
 			c.created_v1[i - plan->unified] = d->created;
 		}
 		d->fd = fd_close(d->fd);
@@ -153,14 +156,14 @@ int cgroup_enter(const struct cgroup *c, pid_t pid, bool unified_too, struct err
 
 int cgroup_open(const struct cgroup_ref *ref, struct cgroup *ret, struct err *e)
 {
-	struct cgroup c = {.ref = *ref, .unified_fd = -EBADF};
+	struct cgroup c = {.ref = *ref, .unified_fd = -EBADF, .v1_fd = -EBADF};
+	bool unified = ref->unified_dir[0] != '\0';
+	const char *dir = unified ? ref->unified_dir : ref->v1_dirs[0];
+	int fd = unified || ref->n_v1 > 0 ? cgroup_dir_open(dir) : -EBADF;
 
-	if (ref->unified_dir[0] != '\0') {
-		c.unified_fd = cgroup_dir_open(ref->unified_dir);
-		if (c.unified_fd < 0)
-			return err_sys(e, ERR_CGROUP, c.unified_fd, "open the cgroup \"%s\"",
-				       ref->unified_dir);
-	}
+	if (fd < 0 && fd != -EBADF)
+		return err_sys(e, ERR_CGROUP, fd, "open the cgroup \"%s\"", dir);
+	*(unified ? &c.unified_fd : &c.v1_fd) = fd;
 	*ret = c;
 	return 0;
 }
@@ -168,9 +171,21 @@ int cgroup_open(const struct cgroup_ref *ref, struct cgroup *ret, struct err *e)
 /* --- processes ---------------------------------------------------------------------------------
  */
 
-static int need_unified(const struct cgroup *c, const char *what, struct err *e)
+/* A descriptor of where the container's processes are told. */
+static int processes_fd(const struct cgroup *c)
 {
-	if (c->unified_fd >= 0)
+	return c->unified_fd >= 0 ? c->unified_fd : c->v1_fd;
+}
+
+/* What that is called. */
+static const char *directory_name(const struct cgroup *c)
+{
+	return c->unified_fd >= 0 ? c->ref.unified_dir : c->ref.v1_dirs[0];
+}
+
+static int need_cgroup(const struct cgroup *c, const char *what, struct err *e)
+{
+	if (processes_fd(c) >= 0)
 		return 0;
 	return err_set(e, ERR_CGROUP, -ENODEV, "%s: the container has no cgroup of its own", what);
 }
@@ -178,50 +193,59 @@ static int need_unified(const struct cgroup *c, const char *what, struct err *e)
 int cgroup_freeze(const struct cgroup *c, bool freeze, struct err *e)
 {
 	const char *what = freeze ? "freeze" : "thaw";
-	int r = need_unified(c, what, e);
+	int r = need_cgroup(c, what, e);
 
 	if (r < 0)
 		return r;
-	r = v2_freeze(c->unified_fd, freeze, CGROUP_FREEZE_MS);
+	r = c->unified_fd >= 0 ? v2_freeze(c->unified_fd, freeze, CGROUP_FREEZE_MS)
+			       : v1_freeze(c->v1_fd, freeze, CGROUP_FREEZE_MS);
+	if (r == -ENOENT && c->unified_fd < 0) {
+		err_sys(e, ERR_CGROUP, r, "%s the cgroup \"%s\"", what, directory_name(c));
+		return err_hint(e, "mount the cgroup v1 hierarchy \"freezer\"");
+	}
 	if (r != -ETIMEDOUT)
 		return r < 0 ? err_sys(e, ERR_CGROUP, r, "%s the cgroup \"%s\"", what,
-				       c->ref.unified_dir)
+				       directory_name(c))
 			     : 0;
 	err_set(e, ERR_TIMEOUT, r, "%s the cgroup \"%s\": not all processes followed", what,
-		c->ref.unified_dir);
+		directory_name(c));
 	if (!freeze)
 		return err_hint(e, "a cgroup above it may be frozen");
-	if (io_write_value_at(c->unified_fd, "cgroup.freeze", "0") < 0)
+	if ((c->unified_fd >= 0 ? io_write_value_at(c->unified_fd, "cgroup.freeze", "0")
+				: io_write_value_at(c->v1_fd, "freezer.state", "THAWED")) < 0)
 		err_wrap(e, "part of it stays frozen");
 	return err_hint(e, "a process in an uninterruptible sleep cannot be frozen");
 }
 
 int cgroup_is_frozen(const struct cgroup *c)
 {
-	return c->unified_fd < 0 ? 0 : v2_is_frozen(c->unified_fd);
+	if (c->unified_fd >= 0)
+		return v2_is_frozen(c->unified_fd);
+	return c->v1_fd >= 0 ? v1_is_frozen(c->v1_fd) : 0;
 }
 
 int cgroup_signal_all(const struct cgroup *c, int signal, struct err *e)
 {
-	int r = need_unified(c, "signal all processes", e);
+	int r = need_cgroup(c, "signal all processes", e);
 
 	if (r < 0)
 		return r;
-	r = v2_signal_all(c->unified_fd, signal);
+	r = c->unified_fd >= 0 ? v2_signal_all(c->unified_fd, signal)
+			       : v1_signal_all(c->v1_fd, signal);
 	return r < 0 ? err_sys(e, ERR_CGROUP, r, "send signal %d to the cgroup \"%s\"", signal,
-			       c->ref.unified_dir)
+			       directory_name(c))
 		     : 0;
 }
 
 int cgroup_pids(struct arena *a, const struct cgroup *c, pid_t **ret, size_t *ret_n, struct err *e)
 {
-	int r = need_unified(c, "list processes", e);
+	int r = need_cgroup(c, "list processes", e);
 
 	if (r < 0)
 		return r;
-	r = cgroup_dir_pids(a, c->unified_fd, ret, ret_n);
+	r = cgroup_dir_pids(a, processes_fd(c), ret, ret_n);
 	return r < 0 ? err_sys(e, ERR_CGROUP, r, "list the processes of the cgroup \"%s\"",
-			       c->ref.unified_dir)
+			       directory_name(c))
 		     : 0;
 }
 
@@ -247,8 +271,9 @@ int cgroup_remove(const struct cgroup_ref *ref, int timeout_ms, struct err *e)
 	uint64_t deadline = sys_now_ms() + (uint64_t)timeout_ms;
 	int r = 0;
 
-	/* The v2 cgroup first: it can kill, and tell when all are gone. What follows is attempted
-	 * even if it failed, so that as little as possible stays. */
+	/* The v2 cgroup first: it can kill, and tell when all are gone; where there is none, the
+	 * freezer. What follows is attempted even if it failed, so that as little as possible
+	 * stays. */
 	if (ref->unified_dir[0] != '\0' && ref->manager == CGROUP_MANAGER_SYSTEMD)
 		return v2_release(ref->unified_dir, deadline, e);
 	if (ref->unified_dir[0] != '\0')

@@ -29,11 +29,14 @@ struct cgroup {
 	/* O_PATH|O_DIRECTORY on ref.unified_dir, or -EBADF. All that the kernel asks of
 	 * clone_args.cgroup and of the target of BPF_PROG_ATTACH, and good for openat(2). */
 	int unified_fd;
+	/* Where there is no v2 cgroup: the same on ref.v1_dirs[0], which tells what processes there
+	 * are and, being the freezer's where the machine has one, stops them. Else -EBADF. */
+	int v1_fd;
 	bool created_unified; /* this call made it (for undo) */
 	bool created_v1[CGROUP_V1_MAX];
 };
 
-#define CGROUP_INIT ((struct cgroup){.unified_fd = -EBADF})
+#define CGROUP_INIT ((struct cgroup){.unified_fd = -EBADF, .v1_fd = -EBADF})
 
 /* Close descriptors; the cgroup itself stays. */
 void cgroup_close(struct cgroup *c);
@@ -80,12 +83,13 @@ int cgroup_join(const struct cgroup_ref *ref, size_t n_new, struct err *e) _must
 int cgroup_update(const struct cgroup_ref *ref, const struct plan_cgroup *plan, struct err *e)
 	_must_check_;
 
-/* Attach the device policy to the v2 cgroup. May run beside init's work, before it is let go. */
+/* Attach the device policy to the v2 cgroup, or write it to the v1 one of the devices. May run
+ * beside init's work, before it is let go. */
 int cgroup_attach_devices(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
 	_must_check_;
 
 /* Put the device policy of @plan in the place of the one that is attached, in one step: at no time
- * is everything allowed, or nothing. */
+ * is everything allowed, or nothing. With v1 nothing is, for a moment. */
 int cgroup_replace_devices(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
 	_must_check_;
 

@@ -1,12 +1,15 @@
 /* Loading the device policy and attaching it to the container's cgroup. Host half, in the host's
- * namespaces. On hybrid hosts, too, the v2 cgroup carries it: the program needs no controller. */
+ * namespaces. On hybrid hosts, too, the v2 cgroup carries it: the program needs no controller.
+ * Where there is v1 alone, its hierarchy of devices does. */
 #include <errno.h>
 #include <linux/bpf.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "cgroup/cgroup.h"
+#include "cgroup/hierarchy.h"
 
 #define LOAD_TRIES 5
 
@@ -120,10 +123,52 @@ static int load_policy(const struct plan_cgroup *plan, struct err *e)
 	return fd < 0 ? load_failed(plan, fd, e) : fd;
 }
 
+/* One line of plan->device_list: "allow c 1:3 rwm". */
+static int write_entry(int fd, const char *dir, const char *entry, struct err *e)
+{
+	bool allow = str_starts(entry, "allow ");
+	const char *file = allow ? "devices.allow" : "devices.deny";
+	const char *value = entry + strlen(allow ? "allow " : "deny ");
+	int r = io_write_value_at(fd, file, value);
+
+	if (r == 0)
+		return 0;
+	err_sys(e, ERR_DEVICE_POLICY, r, "write \"%s\" to \"%s/%s\"", value, dir, file);
+	if (r == -EPERM)
+		err_hint(e, "the cgroup above does not allow it");
+	else if (r == -EINVAL)
+		err_hint(e, "with cgroups below it this cgroup's policy cannot be replaced");
+	return err_where(e, "linux.resources.devices");
+}
+
+static int write_list(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
+{
+	_cleanup_close_ int fd = -EBADF;
+
+	for (size_t i = 0; i < c->ref.n_v1; i++) {
+		const char *dir = c->ref.v1_dirs[i];
+		int r = 0;
+
+		fd = fd_close(fd);
+		fd = cgroup_dir_open(dir);
+		if (fd < 0)
+			return err_sys(e, ERR_CGROUP, fd, "open the cgroup \"%s\"", dir);
+		if (sys_faccessat(fd, "devices.allow", F_OK) < 0)
+			continue;
+		for (size_t n = 0; r == 0 && n < plan->device_list.n; n++)
+			r = write_entry(fd, dir, plan->device_list.items[n], e);
+		return r;
+	}
+	err_set(e, ERR_DEVICE_POLICY, -ENODEV, "the container has no cgroup of devices");
+	return err_where(e, "linux.resources.devices");
+}
+
 int cgroup_attach_devices(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
 {
 	_cleanup_close_ int fd = -EBADF;
 
+	if (plan->device_list.n > 0)
+		return write_list(c, plan, e);
 	if (plan->n_device_program == 0 || c->unified_fd < 0)
 		return 0;
 	fd = load_policy(plan, e);
@@ -197,6 +242,8 @@ int cgroup_replace_devices(const struct cgroup *c, const struct plan_cgroup *pla
 {
 	_cleanup_close_ int old = -EBADF, fd = -EBADF;
 
+	if (plan->device_list.n > 0)
+		return write_list(c, plan, e);
 	if (c->unified_fd < 0)
 		return err_set(e, ERR_DEVICE_POLICY, -ENODEV,
 			       "the container has no cgroup of its own");

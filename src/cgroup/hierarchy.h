@@ -118,6 +118,18 @@ int cgroup_dir_pids(struct arena *a, int fd, pid_t **ret, size_t *ret_n) _must_c
 /* Send @signal once to every process in @fd and below; those that are gone are no error. */
 int cgroup_dir_signal(int fd, int signal) _must_check_;
 
+/* --- v1 ----------------------------------------------------------------------------------------
+ */
+
+/* As v2_freeze(), of the freezer's cgroup @fd. -ENOENT: it is none. */
+int v1_freeze(int fd, bool freeze, int timeout_ms) _must_check_;
+
+/* 1 if frozen, 0 if not. */
+int v1_is_frozen(int fd) _must_check_;
+
+/* Signal everything in @fd and below, once each, stopped meanwhile where @fd is the freezer's. */
+int v1_signal_all(int fd, int signal) _must_check_;
+
 /* --- v2 ----------------------------------------------------------------------------------------
  */
 

@@ -223,9 +223,11 @@ static int read_pids(struct reader *r, struct cgroup_stats *s)
 	s->pids_limit = read_number(r, "pids.max", NULL);
 	if (s->pids_limit == CGROUP_NO_LIMIT)
 		s->pids_limit = 0;
-	if (s->pids > 0 || r->cgroup->unified_fd < 0)
+	if (s->pids > 0)
 		return 0;
-	q = cgroup_dir_pids(r->arena, r->cgroup->unified_fd, &pids, &n);
+	q = cgroup_dir_pids(r->arena,
+			    r->cgroup->unified_fd >= 0 ? r->cgroup->unified_fd : r->cgroup->v1_fd,
+			    &pids, &n);
 	s->pids = q < 0 ? 0 : n;
 	return q;
 }

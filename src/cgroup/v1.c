@@ -1,5 +1,7 @@
-/* One hierarchy of cgroup v1, as hybrid hosts have them beside the unified one. Host half, in the
- * host's namespaces. */
+/* One hierarchy of cgroup v1, as hybrid hosts have them beside the unified one, and old hosts have
+ * nothing else. Host half, in the host's namespaces.
+ *
+ * v1 has neither events nor a way to kill all: what is waited for is looked at again and again. */
 #include <errno.h>
 #include <limits.h>
 
@@ -89,17 +91,83 @@ static int v1_prepare(const char *dir, struct err *e)
 	return 0;
 }
 
+/* --- freezing and killing ----------------------------------------------------------------------
+ */
+
+static int read_state(int fd, char buf[static 16])
+{
+	_cleanup_close_ int file = sys_openat(fd, "freezer.state", O_RDONLY | O_CLOEXEC, 0);
+	ssize_t n = file < 0 ? file : sys_read(file, buf, 15);
+
+	buf[MAX(n, 0)] = '\0';
+	return (int)MIN(n, 0);
+}
+
+/* "FREEZING" is neither. */
+static int state_is(int fd, const char *wanted)
+{
+	char state[16];
+	int r = read_state(fd, state);
+
+	return r < 0 ? r : str_starts(state, wanted);
+}
+
+int v1_is_frozen(int fd)
+{
+	int r = state_is(fd, "FROZEN");
+
+	return r == -ENOENT ? 0 : r;
+}
+
+int v1_freeze(int fd, bool freeze, int timeout_ms)
+{
+	uint64_t deadline = sys_now_ms() + (uint64_t)timeout_ms;
+	const char *wanted = freeze ? "FROZEN" : "THAWED";
+	int r = io_write_value_at(fd, "freezer.state", wanted);
+
+	while (r == 0) {
+		r = state_is(fd, wanted);
+		if (r != 0)
+			break;
+		if (sys_now_ms() >= deadline)
+			return -ETIMEDOUT;
+		(void)sys_poll(NULL, 0, RETRY_MS);
+		/* One that forked meanwhile is frozen by being asked for again. */
+		r = io_write_value_at(fd, "freezer.state", wanted);
+	}
+	return MIN(r, 0);
+}
+
+/* What is frozen takes no signal before it is thawed, and SIGKILL is not to wait for that. */
+int v1_signal_all(int fd, int signal)
+{
+	int frozen = v1_is_frozen(fd), r = 0, q;
+
+	if (frozen < 0)
+		return frozen;
+	if (!frozen)
+		r = v1_freeze(fd, true, CGROUP_FREEZE_MS);
+	if (r < 0 && r != -ENOENT && r != -ETIMEDOUT)
+		return r;
+	r = cgroup_dir_signal(fd, signal);
+	if (frozen && signal != SIGKILL)
+		return r;
+	q = io_write_value_at(fd, "freezer.state", "THAWED");
+	return r == 0 && q != -ENOENT ? q : r;
+}
+
+/* --- removing ----------------------------------------------------------------------------------
+ */
+
 static int v1_remove(const char *dir, uint64_t deadline, struct err *e)
 {
 	_cleanup_close_ int fd = cgroup_dir_open(dir);
 	int r = fd < 0 ? fd : cgroup_dir_check_not_root(fd);
 
-	/* v1 has neither an event for the last process leaving nor a way to kill all. The
-	 * container's processes are dead when this is called, as they are in its v2 cgroup too, and
-	 * those still on their way out leave within moments: waiting a little is all there is to
-	 * do. */
+	/* The container's processes are dead when this is called where there is a v2 cgroup, and
+	 * after the first of the hierarchies; those still on their way out leave within moments. */
 	while (r == 0) {
-		r = cgroup_dir_signal(fd, SIGKILL);
+		r = v1_signal_all(fd, SIGKILL);
 		if (r == 0)
 			r = cgroup_dir_empty(fd);
 		if (r == 0)

@@ -208,8 +208,7 @@ static int write_devices(struct update *u, struct err *e)
 	r = spec_annotation_flag(&u->live.state.annotations, CGROUP_ANNOTATION_DEVICES, &builtin,
 				 e);
 	if (r == 0)
-		r = plan_device_program(u->rt->arena, u->all.devices, u->all.n_devices, builtin,
-					&u->plan.device_program, &u->plan.n_device_program, e);
+		r = plan_cgroup_devices(u->rt->arena, &u->all, &u->facts, builtin, &u->plan, e);
 	if (r == 0)
 		r = live_open_cgroup(&u->live, &c, e);
 	if (r == 0)

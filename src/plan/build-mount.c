@@ -592,8 +592,8 @@ static void bind_cgroup(struct builder *b, struct resolved *m, int hierarchy, co
 }
 
 /* Unified: an instance rooted at our own cgroup namespace if there is one, else a bind of our own
- * directory; the rest of the host's tree is never shown. Hybrid: the old layout, a tmpfs with one
- * directory for each hierarchy in which the container has a cgroup. */
+ * directory; the rest of the host's tree is never shown. Hybrid and v1: the old layout, a tmpfs
+ * with one directory for each hierarchy in which the container has a cgroup. */
 static int plan_cgroup_mount(struct builder *b, struct resolved *m)
 {
 	const struct facts_cgroup *f = &b->facts->cgroup;
@@ -619,16 +619,16 @@ static int plan_cgroup_mount(struct builder *b, struct resolved *m)
 		bind_cgroup(b, m, -1, target);
 		return 0;
 	}
-	if (f->arrangement != CGROUP_HYBRID)
-		return plan_unsupported(b, plan_origin(b, "%s.type (cgroup v1)", m->origin));
+	if (f->arrangement == CGROUP_NONE)
+		return plan_unsupported(b, plan_origin(b, "%s.type (cgroup)", m->origin));
 	/* Writable until its directories are made; then as asked. */
 	base.attr.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	base.words = &mode;
 	base.n_words = 1;
 	r = add_mount(b, &base, "tmpfs", "cgroup", target, none);
-	if (r == 0 && namespaced)
+	if (r == 0 && namespaced && f->arrangement == CGROUP_HYBRID)
 		r = add_mount(b, m, "cgroup2", "cgroup2", join(b, target, "/unified"), none);
-	else
+	else if (f->arrangement == CGROUP_HYBRID)
 		bind_cgroup(b, m, -1, join(b, target, "/unified"));
 	for (size_t n = 0; n < b->plan->cgroup.n_v1; n++)
 		bind_cgroup(b, m, (int)n,

@@ -147,29 +147,41 @@ static int refuse_limits(const struct plan_cgroup *plan, size_t i, const char *t
 	return err_where(e, "%s", plan->writes[i].origin);
 }
 
+static void add_v1(struct plan_cgroup *plan, const struct cgroup_hierarchy *h)
+{
+	for (size_t k = 0; k < plan->n_v1; k++) {
+		if (plan->v1[k] == h)
+			return;
+	}
+	if (h)
+		plan->v1[plan->n_v1++] = h;
+}
+
 /* A v1 hierarchy joins in only where a limit needs it: each costs a tenth of a millisecond, and
- * freezing and killing are done by the v2 one. */
+ * freezing and killing are done by the v2 one. Where there is none, the first is the freezer, or
+ * any that tells which processes there are; and the devices', for rules that an update may bring.
+ */
 static int use_v1(struct arena *a, const struct facts *facts, struct plan_cgroup *plan,
 		  struct err *e)
 {
-	const struct cgroup_hierarchy *h;
+	const struct facts_cgroup *f = &facts->cgroup;
 
-	plan->v1 = arena_newn(a, const struct cgroup_hierarchy *, facts->cgroup.n_v1 + 1);
+	plan->v1 = arena_newn(a, const struct cgroup_hierarchy *, f->n_v1 + 1);
 	if (!plan->v1)
 		return no_memory(e);
+	if (!plan->unified && f->n_v1 > 0)
+		add_v1(plan, cgroup_find_v1(f, "freezer") ?: &f->v1[0]);
+	if (!plan->unified)
+		add_v1(plan, cgroup_find_v1(f, "devices"));
 	for (size_t i = 0; i < plan->n_writes; i++) {
-		bool known = false;
+		const struct cgroup_hierarchy *h = cgroup_find_v1(f, plan->writes[i].controller);
 
-		h = cgroup_find_v1(&facts->cgroup, plan->writes[i].controller);
 		if (h && facts->euid != 0)
 			return refuse_limits(plan, i, "limits of ordinary users need cgroup v2",
 					     "the controllers are bound to cgroup v1 hierarchies "
 					     "here, and those cannot be delegated",
 					     e);
-		for (size_t k = 0; k < plan->n_v1; k++)
-			known |= plan->v1[k] == h;
-		if (h && !known)
-			plan->v1[plan->n_v1++] = h;
+		add_v1(plan, h);
 	}
 	return 0;
 }
@@ -185,10 +197,13 @@ static int check_arrangement(const struct spec *spec, const struct facts *facts,
 	case CGROUP_HYBRID:
 		return 0;
 	case CGROUP_V1:
-		if (is_delegate(facts) && !asked)
+		if (!is_delegate(facts))
+			return 0;
+		if (!asked)
 			return 1;
-		return err_set(e, ERR_UNSUPPORTED, -EOPNOTSUPP,
-			       "hosts with cgroup v1 alone are not supported yet");
+		err_set(e, ERR_CGROUP_LIMIT, -EOPNOTSUPP,
+			"limits of ordinary users need cgroup v2");
+		return err_hint(e, "cgroup v1 hierarchies cannot be delegated");
 	case CGROUP_NONE:
 		break;
 	}
@@ -205,10 +220,27 @@ static int plan_cgroupfs(struct arena *a, const struct spec *spec, const struct 
 
 	if (r != 0)
 		return MIN(r, 0);
-	plan->unified = true;
-	if (facts->cgroup.arrangement == CGROUP_HYBRID)
+	plan->unified = facts->cgroup.arrangement != CGROUP_V1;
+	if (facts->cgroup.arrangement != CGROUP_UNIFIED)
 		r = use_v1(a, facts, plan, e);
 	return r < 0 ? r : choose_path(a, spec, facts, id, plan, e);
+}
+
+int plan_cgroup_devices(struct arena *a, const struct spec_resources *res,
+			const struct facts *facts, bool builtin, struct plan_cgroup *plan,
+			struct err *e)
+{
+	if (res->n_devices == 0 || !facts->may_bpf)
+		return 0;
+	if (facts->cgroup.arrangement != CGROUP_V1)
+		return plan_device_program(a, res->devices, res->n_devices, builtin,
+					   &plan->device_program, &plan->n_device_program, e);
+	if (!cgroup_find_v1(&facts->cgroup, "devices")) {
+		err_set(e, ERR_DEVICE_POLICY, -ENODEV,
+			"no cgroup hierarchy has the controller \"devices\"");
+		return err_where(e, "linux.resources.devices");
+	}
+	return plan_device_list(a, res->devices, res->n_devices, builtin, &plan->device_list, e);
 }
 
 int plan_cgroup_build(struct arena *a, const struct spec *spec, const struct facts *facts,
@@ -245,15 +277,14 @@ int plan_cgroup_build(struct arena *a, const struct spec *spec, const struct fac
 	}
 	if (r < 0)
 		return r;
-	if (res->n_devices > 0 && plan.path[0] != '\0' && facts->may_bpf)
-		r = plan_device_program(a, res->devices, res->n_devices, builtin,
-					&plan.device_program, &plan.n_device_program, e);
+	if (plan.path[0] != '\0')
+		r = plan_cgroup_devices(a, res, facts, builtin, &plan, e);
 	if (r < 0)
 		return r;
-	plan.devices_late = plan.n_device_program > 0 && !builtin;
+	plan.devices_late = (plan.n_device_program > 0 || plan.device_list.n > 0) && !builtin;
 	plan.optional = manager == CGROUP_MANAGER_CGROUPFS &&
 			spec->linux_.cgroups_path[0] == '\0' && plan.path[0] != '\0' &&
-			plan.n_writes == 0 && plan.n_device_program == 0;
+			plan.n_writes == 0 && plan.n_device_program == 0 && plan.device_list.n == 0;
 	/* Known already to be refused: then what shows the container its cgroup must not expect
 	 * one. */
 	if (plan.optional && !facts->cgroup.self_writable && !facts->cgroup.parent_writable &&

@@ -68,6 +68,8 @@ struct plan_cgroup {
 	 * to load one, as in a user namespace without CAP_BPF, or everything is allowed). */
 	struct bpf_insn *device_program;
 	size_t n_device_program;
+	/* Where cgroup v1 alone is mounted, instead: "allow c 1:3 rwm", by plan_device_list(). */
+	struct str_list device_list;
 	/* The policy may deny what init needs for the container's /dev: not before init is ready.
 	 */
 	bool devices_late;
@@ -131,11 +133,24 @@ const struct cgroup_hierarchy *cgroup_find_v1(const struct facts_cgroup *f, cons
 /* Does the comma-separated list of a v1 hierarchy hold @controller? */
 bool cgroup_hierarchy_has(const struct cgroup_hierarchy *h, const char *controller);
 
+/* The device policy of @res as this arrangement has it, into plan->device_program or
+ * plan->device_list. Nothing without rules, or without the privilege to have one. Returns 0 or
+ * -errno. */
+int plan_cgroup_devices(struct arena *a, const struct spec_resources *res,
+			const struct facts *facts, bool builtin, struct plan_cgroup *plan,
+			struct err *e) _must_check_;
+
 /* Compile device rules, with @builtin also the devices that every container has, into *@ret;
  * *@ret_n is 0 when everything is allowed. Later rules win; device-bpf.c says what that means
  * exactly. */
 int plan_device_program(struct arena *a, const struct spec_device_rule *rules, size_t n,
 			bool builtin, struct bpf_insn **ret, size_t *ret_n, struct err *e);
+
+/* The same for the files devices.allow and devices.deny of cgroup v1: lines of "allow" or "deny"
+ * and what to write, the first of which forgets all that was before. What these files cannot say is
+ * ERR_DEVICE_POLICY. Returns 0 or -errno. */
+int plan_device_list(struct arena *a, const struct spec_device_rule *rules, size_t n, bool builtin,
+		     struct str_list *ret, struct err *e) _must_check_;
 
 /* Append the write that makes all processes of the container die together. Returns 0 or -errno. */
 int plan_cgroup_oom_group(struct arena *a, const struct facts_cgroup *facts,

@@ -1,4 +1,5 @@
-/* Device rules to a BPF_PROG_TYPE_CGROUP_DEVICE program. Pure: cgroup/devices.c loads it.
+/* Device rules to a BPF_PROG_TYPE_CGROUP_DEVICE program, or to the lists of cgroup v1. Pure:
+ * cgroup/devices.c loads and writes them.
  *
  * What the rules mean. Each of read, write and mknod is decided by itself: by the last rule that
  * matches the device and names that access; where no rule does, it is denied. A request (an open
@@ -238,6 +239,25 @@ static int section_build(struct arena *a, int type, const struct parsed *rules, 
 	return 0;
 }
 
+/* Both sections of @rules. */
+static int sections_build(struct arena *a, const struct spec_device_rule *rules, size_t n,
+			  bool builtin, struct section *ret_chars, struct section *ret_blocks,
+			  struct err *e)
+{
+	struct parsed *parsed = arena_newn(a, struct parsed, n + 1);
+
+	for (size_t i = 0; parsed && i < n; i++) {
+		int r = parse_rule(&rules[i], i, &parsed[i], e);
+
+		if (r < 0)
+			return r;
+	}
+	if (!parsed || section_build(a, BPF_DEVCG_DEV_CHAR, parsed, n, builtin, ret_chars) < 0 ||
+	    section_build(a, BPF_DEVCG_DEV_BLOCK, parsed, n, builtin, ret_blocks) < 0)
+		return err_sys(e, ERR_INTERNAL, -ENOMEM, "compile device rules");
+	return 0;
+}
+
 /* --- from sections to instructions ------------------------------------------------------------ */
 
 /* Registers: r0 for scratch and the verdict, r1 the context as the kernel gives it. */
@@ -440,25 +460,129 @@ static void emit_epilogue(struct program *p)
 	}
 }
 
+/* --- from sections to the lists of cgroup v1
+ * ------------------------------------------------------
+ */
+
+/* "1:3", "136:*". */
+static const char *format_number(char *buf, size_t size, const struct rule *r)
+{
+	char major[24] = "*", minor[24] = "*";
+
+	if (r->major != ANY)
+		(void)str_format(major, sizeof(major), "%lld", (long long)r->major);
+	if (r->minor != ANY)
+		(void)str_format(minor, sizeof(minor), "%lld", (long long)r->minor);
+	(void)str_format(buf, size, "%s:%s", major, minor);
+	return buf;
+}
+
+static int list_add(struct arena *a, struct str_list *list, bool allow, char type,
+		    const char *number, uint8_t access)
+{
+	list->items[list->n] = arena_format(a, "%s %c %s %s%s%s", allow ? "allow" : "deny", type,
+					    number, access & BPF_DEVCG_ACC_READ ? "r" : "",
+					    access & BPF_DEVCG_ACC_WRITE ? "w" : "",
+					    access & BPF_DEVCG_ACC_MKNOD ? "m" : "");
+	return list->items[list->n++] ? 0 : -ENOMEM;
+}
+
+/* What is not @by_default. One entry must hold all of a request, so each has what is allowed of all
+ * devices, too. */
+static int list_section(struct arena *a, struct str_list *list, const struct section *s,
+			bool by_default)
+{
+	char type = s->type == BPF_DEVCG_DEV_CHAR ? 'c' : 'b';
+	uint8_t always = by_default ? 0 : s->allowed;
+	char number[64];
+	int r = 0;
+
+	if (always != 0)
+		r = list_add(a, list, true, type, "*:*", always);
+	for (size_t i = 0; r == 0 && i < s->n; i++) {
+		uint8_t access = s->rules[i].access | always;
+		size_t k = 0;
+
+		if (s->rules[i].allow == by_default)
+			continue;
+		/* The same device again, with other accesses. */
+		for (size_t n = 0; n < s->n; n++) {
+			if (s->rules[n].allow != by_default && covers(&s->rules[n], &s->rules[i]))
+				access |= s->rules[n].access;
+		}
+		while (k < i &&
+		       !(covers(&s->rules[k], &s->rules[i]) && covers(&s->rules[i], &s->rules[k])))
+			k++;
+		if (k == i)
+			r = list_add(a, list, !by_default, type,
+				     format_number(number, sizeof(number), &s->rules[i]), access);
+	}
+	return r;
+}
+
+static bool overlaps(const struct rule *a, const struct rule *b)
+{
+	return (a->major == ANY || b->major == ANY || a->major == b->major) &&
+	       (a->minor == ANY || b->minor == ANY || a->minor == b->minor);
+}
+
+/* Can a list of what is @listed (allowed or denied) say it? A rule of the other verdict says
+ * nothing that the default does not, unless it takes part of what a rule below it lists. */
+static bool is_list(const struct section *s, bool listed)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct rule *r = &s->rules[i];
+
+		if (r->allow == listed)
+			continue;
+		if (listed && (r->access & s->allowed))
+			return false;
+		for (size_t k = i + 1; k < s->n; k++) {
+			if (s->rules[k].allow == listed && overlaps(r, &s->rules[k]) &&
+			    (r->access & s->rules[k].access))
+				return false;
+		}
+	}
+	return true;
+}
+
+int plan_device_list(struct arena *a, const struct spec_device_rule *rules, size_t n, bool builtin,
+		     struct str_list *ret, struct err *e)
+{
+	struct section chars, blocks;
+	bool by_default;
+	int r = sections_build(a, rules, n, builtin, &chars, &blocks, e);
+
+	if (r < 0)
+		return r;
+	by_default = chars.allowed == ACCESS_ALL && blocks.allowed == ACCESS_ALL;
+	if (!is_list(&chars, !by_default) || !is_list(&blocks, !by_default)) {
+		err_set(e, ERR_DEVICE_POLICY, -EOPNOTSUPP,
+			"cgroup v1 cannot take single devices out of what is allowed");
+		err_hint(e,
+			 "it has a list of exceptions: either what is allowed or what is denied");
+		return err_where(e, "linux.resources.devices");
+	}
+	*ret = (struct str_list){.items = arena_newn(a, const char *, chars.n + blocks.n + 3)};
+	if (!ret->items)
+		return err_sys(e, ERR_INTERNAL, -ENOMEM, "compile device rules");
+	ret->items[ret->n++] = by_default ? "allow a" : "deny a";
+	r = list_section(a, ret, &chars, by_default);
+	if (r == 0)
+		r = list_section(a, ret, &blocks, by_default);
+	return r < 0 ? err_sys(e, ERR_INTERNAL, r, "compile device rules") : 0;
+}
+
 int plan_device_program(struct arena *a, const struct spec_device_rule *rules, size_t n,
 			bool builtin, struct bpf_insn **ret, size_t *ret_n, struct err *e)
 {
-	struct parsed *parsed = arena_newn(a, struct parsed, n + 1);
 	struct section chars, blocks;
 	struct program p = {0};
 	size_t room;
+	int r = sections_build(a, rules, n, builtin, &chars, &blocks, e);
 
-	if (!parsed)
-		return err_sys(e, ERR_INTERNAL, -ENOMEM, "compile device rules");
-	for (size_t i = 0; i < n; i++) {
-		int r = parse_rule(&rules[i], i, &parsed[i], e);
-
-		if (r < 0)
-			return r;
-	}
-	if (section_build(a, BPF_DEVCG_DEV_CHAR, parsed, n, builtin, &chars) < 0 ||
-	    section_build(a, BPF_DEVCG_DEV_BLOCK, parsed, n, builtin, &blocks) < 0)
-		return err_sys(e, ERR_INTERNAL, -ENOMEM, "compile device rules");
+	if (r < 0)
+		return r;
 	*ret = NULL;
 	*ret_n = 0;
 	if (chars.n + blocks.n == 0 && chars.allowed == ACCESS_ALL && blocks.allowed == ACCESS_ALL)

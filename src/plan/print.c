@@ -380,6 +380,9 @@ static void text_cgroup(struct text *t, const struct plan_cgroup *c)
 	if (c->n_device_program > 0)
 		line(t, "  device-policy instructions=%u%s  # linux.resources.devices\n",
 		     (unsigned)c->n_device_program, c->devices_late ? " late" : "");
+	for (size_t n = 0; n < c->device_list.n; n++)
+		line(t, "  device %s%s  # linux.resources.devices\n", c->device_list.items[n],
+		     c->devices_late ? " late" : "");
 }
 
 static void text_maps(struct text *t, const char *name, const struct spec_id_mappings *m)
@@ -619,6 +622,11 @@ static void json_cgroup(struct json_writer *w, const struct plan_cgroup *c)
 	if (c->delegated)
 		json_kv_u64(w, "owner", c->owner);
 	json_kv_u64(w, "devicePolicyInstructions", c->n_device_program);
+	json_key(w, "deviceList");
+	json_array_begin(w);
+	for (size_t n = 0; n < c->device_list.n; n++)
+		json_string(w, c->device_list.items[n]);
+	json_array_end(w);
 	json_kv_bool(w, "devicePolicyLate", c->devices_late);
 	json_object_end(w);
 }

@@ -156,10 +156,34 @@ static void test_optional_only_when_nothing_is_asked(void **state)
 static void test_arrangements(void **state)
 {
 	static const char limit[] = "{'resources':{'pids':{'limit':5}}}";
+	struct cgroup_hierarchy old[] = {
+		{"pids", "/sys/fs/cgroup/pids", "/"},
+		{"devices", "/sys/fs/cgroup/devices", "/"},
+		{"freezer", "/sys/fs/cgroup/freezer", "/"},
+	};
 
 	(void)state;
+	be_hybrid();
 	facts.cgroup.arrangement = CGROUP_V1;
-	expect_error("{}", ERR_UNSUPPORTED, "");
+	/* The first tells what processes there are. */
+	expect_path("{}", "/coracle/ID");
+	assert_false(plan.unified);
+	assert_int_equal(plan.n_v1, 1);
+	assert_ptr_equal(plan.v1[0], &v1[0]);
+	facts.cgroup.v1 = old;
+	facts.cgroup.n_v1 = ARRAY_SIZE(old);
+	expect_path("{'resources':{'pids':{'limit':5},'devices':[{'allow':false,'access':'rwm'}]}}",
+		    "/coracle/ID");
+	assert_int_equal(plan.n_v1, 3);
+	assert_ptr_equal(plan.v1[0], &old[2]);
+	assert_ptr_equal(plan.v1[1], &old[1]);
+	assert_ptr_equal(plan.v1[2], &old[0]);
+	assert_int_equal(plan.n_device_program, 0);
+	assert_string_equal(plan.device_list.items[0], "deny a");
+	be_user("");
+	expect_path("{}", "");
+	expect_error(limit, ERR_CGROUP_LIMIT, "");
+	set_up(NULL);
 	facts.cgroup.arrangement = CGROUP_NONE;
 	expect_error("{}", ERR_CGROUP, "");
 	be_user("");

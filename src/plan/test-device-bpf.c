@@ -350,6 +350,62 @@ static void test_each_access_by_itself(void **state)
 	assert_false(run(insns, n, 'c', 9, 1, READ | WRITE));
 }
 
+/* The list of cgroup v1 for @rules; NULL: it cannot say them. */
+static void expect_list(const struct spec_device_rule *rules, size_t n, const char *const *want)
+{
+	struct str_list list;
+	struct arena a;
+	struct err e = {0};
+	int r;
+
+	arena_init(&a, memory, sizeof(memory));
+	r = plan_device_list(&a, rules, n, false, &list, &e);
+	if (!want) {
+		assert_int_equal(r, -EOPNOTSUPP);
+		assert_int_equal(e.id, ERR_DEVICE_POLICY);
+		return;
+	}
+	assert_int_equal(r, 0);
+	for (size_t i = 0; i < list.n; i++)
+		assert_string_equal(list.items[i], want[i]);
+	assert_null(want[list.n]);
+}
+
+#define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void test_list(void **state)
+{
+	static const struct spec_device_rule one = {true, "c", "rw", true, true, 1, 3},
+					     again = {true, "c", "m", true, true, 1, 3},
+					     major = {true, "b", "r", true, false, 8, 0},
+					     not_one = {false, "c", "rw", true, true, 1, 3},
+					     other = {false, "c", "w", true, true, 1, 4},
+					     part = {false, "b", "r", true, true, 8, 1},
+					     nodes = {true, "c", "m", false, false, 0, 0};
+
+	(void)state;
+	expect_list(&deny_all, 1, LIST("deny a"));
+	expect_list((struct spec_device_rule[]){deny_all, one, major}, 3,
+		    LIST("deny a", "allow c 1:3 rw", "allow b 8:* r"));
+	expect_list((struct spec_device_rule[]){deny_all, one, again}, 3,
+		    LIST("deny a", "allow c 1:3 rwm"));
+	/* One entry has to hold all of a request. */
+	expect_list((struct spec_device_rule[]){deny_all, nodes, one}, 3,
+		    LIST("deny a", "allow c *:* m", "allow c 1:3 rwm"));
+	expect_list((struct spec_device_rule[]){deny_all, one, not_one, other}, 4, LIST("deny a"));
+	expect_list((struct spec_device_rule[]){allow_all, not_one}, 2,
+		    LIST("allow a", "deny c 1:3 rw"));
+	/* A part of what is allowed cannot be taken away again, nor given back. */
+	expect_list((struct spec_device_rule[]){deny_all, major, part}, 3, NULL);
+	expect_list(
+		(struct spec_device_rule[]){deny_all, nodes, {false, "c", "m", true, true, 1, 3}},
+		3, NULL);
+	expect_list((struct spec_device_rule[]){allow_all,
+						{false, "b", "r", true, false, 8, 0},
+						{true, "b", "r", true, true, 8, 1}},
+		    3, NULL);
+}
+
 static void expect_invalid(const struct spec_device_rule *rule, const char *where)
 {
 	struct bpf_insn *insns;
@@ -404,6 +460,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_deny_all),
+		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_allow_all_is_no_program),
 		cmocka_unit_test(test_allow_all_but_one),
 		cmocka_unit_test(test_rules_after_deny_all_may_take_defaults_away),

@@ -132,7 +132,8 @@ def where_it_is(world, v1, v2):
     if v1 and v1_mount(v1):
         world.need_host_root("v1 hierarchies cannot be delegated")
         return v1, True
-    world.need(v2 is not None and (v2 == "" or v2_has(v2)), f"needs the controller {v2 or v1}")
+    there = v2 is not None and (world.arrangement != "v1" if v2 == "" else v2_has(v2))
+    world.need(there, f"needs the controller {v2 or v1 or 'of cgroup v2'}")
     return v2, False
 
 

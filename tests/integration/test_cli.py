@@ -1,7 +1,6 @@
 """Commands that need no container; logs; what is not there yet and says so."""
 import json
 import os
-import pathlib
 import re
 import subprocess
 
@@ -9,6 +8,7 @@ import pytest
 
 import harness
 from harness import ANY
+from test_cgroups import where_it_is
 
 # What is not implemented must be refused, naming the key: where in the configuration, the value.
 UNSUPPORTED = {
@@ -35,9 +35,7 @@ def test_unsupported(runtime, bundle, key):
 
 def test_pids_limit(runtime, bundle, world):
     world.need_host_root("needs the pids controller")
-    world.need(world.arrangement == "hybrid" or "pids" in
-               pathlib.Path("/sys/fs/cgroup/cgroup.controllers").read_text(),
-               "needs the pids controller")
+    where_it_is(world, "pids", "pids")
     bundle.linux.setdefault("resources", {})["pids"] = {"limit": 4}
     bundle.probe("children", 3, "exit", 5)
     runtime.run(bundle, code=5)

@@ -24,7 +24,8 @@ def test_stats(runtime, bundle, world):
     data = stats(runtime, container)
     assert set(data) == {"cpu", "cpuset", "memory", "pids", "blkio", "hugetlb", "intel_rdt",
                          "network_interfaces"}
-    assert data["cpu"]["usage"]["total"] > 0
+    if world.arrangement != "v1":  # there a container has the controllers that limits ask for
+        assert data["cpu"]["usage"]["total"] > 0
     assert set(data["cpu"]["throttling"]) == {"periods", "throttledPeriods", "throttledTime"}
     assert data["pids"]["current"] == 4
     assert set(data["memory"]) == {"cache", "usage", "swap", "kernel", "kernelTCP", "raw"}

@@ -89,14 +89,15 @@ def test_namespace_kept_by_a_mount(leaked, world, folder):
     assert len(found) == 1 and "nsfs" in found[0]
 
 
-def cgroup2_mount():
-    return next(p for p in (pathlib.Path("/sys/fs/cgroup/unified"), pathlib.Path("/sys/fs/cgroup"))
+def some_hierarchy():
+    """Where a cgroup file system is mounted: cgroup2, or the freezer of cgroup v1."""
+    return next(p for p in (pathlib.Path("/sys/fs/cgroup", n) for n in ("unified", "", "freezer"))
                 if (p / "cgroup.procs").exists())
 
 
 def test_cgroup(leaked, world, marker):
     world.need_cgroups()
-    top = worlds.own_cgroup().parent if not world.host_root else cgroup2_mount()
+    top = worlds.own_cgroup().parent if not world.host_root else some_hierarchy()
     path = top / f"outer-{marker}" / "inner"
     path.mkdir(parents=True)
     found = leaked()

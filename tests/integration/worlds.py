@@ -7,6 +7,7 @@ prints what makes it different, and fails if it is not.
 
   root         the machine as it is, as root
   v2           cgroup2 alone on /sys/fs/cgroup, in a private mount namespace
+  v1           cgroup v1 hierarchies alone: those of the machine, or all that it lets us mount
   user         an ordinary user with subordinate ids and a delegated cgroup2
   user-single  an ordinary user without subordinate ids, without a cgroup of its own
   nested       root in a user namespace, with pid, network and cgroup namespaces, as in a container
@@ -28,7 +29,7 @@ import tempfile
 import xml.etree.ElementTree as ET
 
 HERE = pathlib.Path(__file__).resolve().parent
-WORLDS = ("root", "v2", "user", "user-single", "nested", "oldkernel")
+WORLDS = ("root", "v2", "v1", "user", "user-single", "nested", "oldkernel")
 HERE_ONLY = "here"  # whoever runs pytest, wherever: nothing is entered, nothing is verified
 VARIABLE = "CORACLE_WORLD"
 
@@ -173,6 +174,7 @@ def fingerprint():
 DIFFERENCES = {
     "root": {"user": 0, "own user namespace": False, "mount_setattr": "works"},
     "v2": {"user": 0, "own user namespace": False, "cgroups": "unified", "mount_setattr": "works"},
+    "v1": {"user": 0, "own user namespace": False, "cgroups": "v1", "mount_setattr": "works"},
     "user": {"user": USER, "subordinate ids": N_SUBIDS, "cgroups": "unified",
              "own cgroup writable": True, "capabilities": "0" * 16},
     "user-single": {"user": USER, "subordinate ids": 0, "own cgroup writable": False,
@@ -259,6 +261,22 @@ class World:
     def enter_v2(self):
         self.private_mounts()
         self.unified_cgroups()
+
+    def enter_v1(self):
+        self.private_mounts()
+        if filesystem_type("/sys/fs/cgroup/unified"):
+            umount("/sys/fs/cgroup/unified")
+            return
+        # What cgroup v2 does not use, the freezer and the devices among it.
+        names = [line.split()[0] for line in open("/proc/cgroups") if not line.startswith("#")]
+        mount("tmpfs", "/sys/fs/cgroup", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+        for name in names:
+            folder = pathlib.Path("/sys/fs/cgroup", name)
+            folder.mkdir()
+            try:
+                mount("cgroup", folder, "cgroup", MS_NOSUID | MS_NODEV | MS_NOEXEC, name)
+            except OSError:
+                folder.rmdir()
 
     def enter_user(self):
         self.private_mounts()
