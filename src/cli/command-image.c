@@ -33,7 +33,7 @@ const struct command command_image = {
 		{{.name = "VERB",
 		  .help = "what to do; `coracle image --help` lists them",
 		  .choices = "build|info|dump|diff|check|mount|umount|import|list|inspect|tag|rm|"
-			     "gc|fsck|run|export|unpack"},
+			     "gc|fsck|run|export|unpack|seal|verify"},
 		 {.name = "ARGUMENT",
 		  .help = "its options and arguments; `coracle image VERB --help` shows them",
 		  .optional = true,

@@ -25,6 +25,7 @@ enum {
 	OPT_UPPER,
 	OPT_VERITY,
 	OPT_DIGEST,
+	OPT_POLICY,
 	OPT_NETWORK,
 	OPT_ROOT,
 	OPT_PRINT_CONFIG,
@@ -43,6 +44,7 @@ static const struct option long_options[] = {
 	{"upper", required_argument, NULL, OPT_UPPER},
 	{"verity", required_argument, NULL, OPT_VERITY},
 	{"digest", required_argument, NULL, OPT_DIGEST},
+	{"policy", required_argument, NULL, OPT_POLICY},
 	{"network", required_argument, NULL, OPT_NETWORK},
 	{"root", required_argument, NULL, OPT_ROOT},
 	{"print-config", no_argument, NULL, OPT_PRINT_CONFIG},
@@ -116,6 +118,9 @@ static bool parse_option(struct run *m, int opt)
 		return parse_verity(m);
 	case OPT_DIGEST:
 		return parse_digest(m);
+	case OPT_POLICY:
+		m->o.policy = optarg;
+		return optarg[0] == '/';
 	case OPT_NETWORK:
 		m->o.host_network = str_eq(optarg, "host");
 		return m->o.host_network || str_eq(optarg, "none");

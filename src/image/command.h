@@ -20,6 +20,8 @@ int command_rm(struct cli *c, int argc, char **argv);
 int command_gc(struct cli *c, int argc, char **argv);
 int command_fsck(struct cli *c, int argc, char **argv);
 int command_run(struct cli *c, int argc, char **argv);
+int command_seal(struct cli *c, int argc, char **argv);
+int command_verify(struct cli *c, int argc, char **argv);
 int command_export(struct cli *c, int argc, char **argv);
 int command_unpack(struct cli *c, int argc, char **argv);
 

@@ -135,12 +135,15 @@ static int write_config(struct making *m, const char *const *args, const char **
 			size_t *ret_len, struct err *e)
 {
 	const struct container_options *o = m->o;
-	const char *const annotations[ANNOTATIONS_MAX][2] = {
+	const char *annotations[ANNOTATIONS_MAX][2] = {
 		{"run.oci.coracle.image", o->image},
 		{"run.oci.coracle.image_store", o->store},
 		{"run.oci.coracle.image_verity", o->verity},
 		{"run.oci.coracle.image_upper", o->upper ? o->upper : "discard"},
-		{o->digest ? "run.oci.coracle.image_digest" : NULL, o->digest},
+	};
+	const char *const optional[][2] = {
+		{"run.oci.coracle.image_digest", o->digest},
+		{"run.oci.coracle.image_policy", o->policy},
 	};
 	struct template_container c = {
 		.rootfs = o->store,
@@ -164,7 +167,14 @@ static int write_config(struct making *m, const char *const *args, const char **
 	};
 	struct template_options t = {.container = &c};
 	struct json_writer w;
+	size_t n = 4;
 
+	for (size_t i = 0; i < ARRAY_SIZE(optional); i++) {
+		if (!optional[i][1])
+			continue;
+		annotations[n][0] = optional[i][0];
+		annotations[n++][1] = optional[i][1];
+	}
 	json_writer_init(&w, m->arena, true);
 	template_write(&t, &w);
 	return json_writer_finish(&w, ret, ret_len) < 0 ? no_memory(e) : 0;

@@ -16,7 +16,7 @@ struct container_options {
 	const char *const *args; /* in place of the image's; a NULL ends them */
 	const char *env[CONTAINER_ENV_MAX];
 	size_t n_env;
-	const char *verity, *digest, *upper;
+	const char *verity, *digest, *policy, *upper;
 	bool terminal, read_only, host_network;
 	bool nested;    /* we are root of a user namespace */
 	bool single_id; /* which has that one id only */

@@ -43,3 +43,14 @@ int document_strings(struct json *j, struct json_value *v, struct arena *a,
 
 /* An error about what a document says. Returns -EINVAL. */
 int document_bad(struct err *e, const char *what);
+
+/* Each member of the object @text as it stands, by its key: all of it, and its value alone. @fn
+ * returns other than 0 to stop. @a is for a copy that is read. */
+struct document_raw {
+	const char *key;
+	const char *member, *value;
+	size_t member_len, value_len;
+};
+typedef int (*document_raw_fn)(void *ctx, const struct document_raw *m);
+int document_each_raw(const char *text, size_t len, struct arena *a, document_raw_fn fn, void *ctx,
+		      struct err *e) _must_check_;

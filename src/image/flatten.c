@@ -10,7 +10,6 @@
 #include <openssl/evp.h>
 
 #include "base/fd.h"
-#include "base/json.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "image/document.h"
@@ -193,63 +192,40 @@ int flatten_image(struct repo *r, const struct repo_record *rec, struct progress
 
 /* --- the config ------------------------------------------------------------------------------ */
 
-/* Cut blanks and the comma that stand before a member. */
-static const char *skip_separator(const char *at, const char *end)
+/* The config on its way. */
+struct config_text {
+	char *text;
+	size_t len;
+};
+
+static int copy_member(void *ctx, const struct document_raw *m)
 {
-	while (at < end && strchr(" \t\r\n,", *at))
-		at++;
-	return at;
-}
+	struct config_text *out = ctx;
 
-/* Members are copied as they stand, by where the reader of a copy was before and behind them. */
-static int copy_members(const char *text, size_t len, char *copy, char *out, size_t *n,
-			struct err *e)
-{
-	struct json_value v;
-	struct json j;
-	char *key;
-	int r;
-
-	json_init(&j, copy, len);
-	r = json_read(&j, &v, e);
-	if (r == 0 && v.type != JSON_OBJECT)
-		r = document_bad(e, "expected an object");
-	for (bool first = true; r == 0; first = false) {
-		const char *from = text + (j.cur - copy), *to;
-
-		r = json_next_key(&j, first, &key, e);
-		if (r <= 0)
-			return r;
-		r = json_read(&j, &v, e);
-		if (r == 0)
-			r = json_skip(&j, &v, e);
-		to = text + (j.cur - copy);
-		if (r < 0 || str_eq(key, "rootfs") || str_eq(key, "history"))
-			continue;
-		from = skip_separator(from, to);
-		memcpy(out + *n, from, (size_t)(to - from));
-		*n += (size_t)(to - from);
-		out[(*n)++] = ',';
-	}
-	return r;
+	if (str_eq(m->key, "rootfs") || str_eq(m->key, "history"))
+		return 0;
+	memcpy(out->text + out->len, m->member, m->member_len);
+	out->len += m->member_len;
+	out->text[out->len++] = ',';
+	return 0;
 }
 
 int flatten_config(const char *text, size_t len, const char *diff_id, struct arena *a,
 		   const char **ret, size_t *ret_len, struct err *e)
 {
-	char *copy = arena_strndup(a, text, len), *out = arena_alloc(a, 2 * len + 512);
-	size_t n = 1;
+	/* Each member has a separator behind it in the text, too. */
+	struct config_text out = {.text = arena_alloc(a, len + 512), .len = 1};
 	int r;
 
-	if (!copy || !out)
+	if (!out.text)
 		return err_sys(e, ERR_IMAGE, -ENOMEM, "write the config");
-	out[0] = '{';
-	r = copy_members(text, len, copy, out, &n, e);
+	out.text[0] = '{';
+	r = document_each_raw(text, len, a, copy_member, &out, e);
 	if (r < 0)
 		return err_wrap(e, "config");
-	n += str_format(out + n, 400, "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"%s\"]}}",
-			diff_id);
-	*ret = out;
-	*ret_len = n;
+	out.len += str_format(out.text + out.len, 400,
+			      "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"%s\"]}}", diff_id);
+	*ret = out.text;
+	*ret_len = out.len;
 	return 0;
 }

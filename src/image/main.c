@@ -97,6 +97,7 @@ static const struct image_command image_commands[] = {
 		    "      --upper DIR       keep changes in DIR; else they are thrown away\n"
 		    "      --verity MODE     require, try (default) or off\n"
 		    "      --digest DIGEST   the image must have this digest\n"
+		    "      --policy FILE     the image must be as this policy wants it\n"
 		    "      --network WHICH   none (default) or host\n"
 		    "      --root DIR        the runtime's state directory\n"
 		    "      --print-config    only print the configuration\n",
@@ -106,6 +107,17 @@ static const struct image_command image_commands[] = {
 	 command_export},
 	{"unpack", "NAME DIR", "write the files of an image into a directory", STORE_HELP,
 	 command_unpack},
+	{"seal", "NAME [NEW]", "make an image say what its digest is",
+	 STORE_HELP "      --key FILE        sign that with this private key (PEM)\n"
+		    "      --cert FILE       the certificate of the key (PEM)\n",
+	 command_seal},
+	{"verify", "NAME", "prove that an image is what it says, or must be",
+	 STORE_HELP
+	 "      --cert FILE       signed by the key of this certificate; may be repeated\n"
+	 "      --digest DIGEST   with this digest, of the image or the manifest\n"
+	 "      --policy FILE     as this policy wants it\n"
+	 "      --read            read all files, too\n",
+	 command_verify},
 	{NULL, NULL, NULL, NULL, NULL},
 };
 

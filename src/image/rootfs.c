@@ -15,6 +15,7 @@
 #include "image/prove.h"
 #include "image/rootless.h"
 #include "image/trust.h"
+#include "image/verify.h"
 
 /* Paths of what lies beside a lease. */
 struct place {
@@ -205,6 +206,19 @@ static int open_mount(struct repo *r, const struct rootfs_options *o, const stru
 	return code;
 }
 
+/* Does the policy allow this very image, which has the name or the digest that was given? */
+static int obey(struct repo *r, const struct rootfs_options *o, const char *digest, struct err *e)
+{
+	struct verify v;
+	int code = verify_open(r, digest, &v, e);
+
+	if (code < 0)
+		return code;
+	code = verify_policy(&v, o->policy, o->image, e);
+	verify_close(&v);
+	return code;
+}
+
 int rootfs_open(struct repo *r, const struct rootfs_options *o, struct rootfs_report *ret,
 		struct err *e)
 {
@@ -214,6 +228,8 @@ int rootfs_open(struct repo *r, const struct rootfs_options *o, struct rootfs_re
 	struct err ignored;
 	int code = repo_resolve(r, o->image, digest, e);
 
+	if (code == 0 && o->policy)
+		code = obey(r, o, digest, e);
 	if (code == 0)
 		code = repo_get_record(r, digest, &rec, e);
 	if (code < 0)

@@ -14,8 +14,8 @@ struct template_container {
 	uint32_t uid, gid;
 	const uint32_t *groups;
 	size_t n_groups;
-	const char *const *volumes; /* directories that are writable whatever the root is */
-	const char *const (*annotations)[2]; /* keys and values; a NULL key ends them */
+	const char *const *volumes;    /* directories that are writable whatever the root is */
+	const char *(*annotations)[2]; /* keys and values; a NULL key ends them */
 	bool terminal, writable, host_network;
 	bool nested;    /* the caller is root of a user namespace */
 	bool single_id; /* which has that one id only */

@@ -118,7 +118,7 @@ def section(title):
 
 @pytest.mark.parametrize("verb", ["build", "info", "dump", "diff", "check", "mount", "umount", "import", "list",
                                   "inspect", "tag", "rm", "gc", "fsck", "run", "export",
-                                  "unpack"])
+                                  "unpack", "seal", "verify"])
 def test_manual_page(verb):
     def plain(options):
         return {(letter, name, bool(value)) for letter, name, value in options}

@@ -160,6 +160,20 @@ def test_tampered(run, imported, tmp_path):
     run("plain", "true", store=store)
 
 
+def test_policy(run, imported, tmp_path):
+    """It decides by the name that was given, before anything is mounted."""
+    policy = tmp_path / "policy.json"
+    policy.write_text(json.dumps({"version": 1, "rules": [{"names": ["plain"], "require": "nothing"},
+                                                          {"names": ["service"], "require": "signature"}]}))
+    run("--policy", policy, "plain", "true")
+    run("--policy", policy, "service", status=1, error="the policy does not allow service: the image is not signed")
+    run("--policy", policy, "plain:latest", "true", status=1, error="no rule is for it")
+    run("--policy", "policy.json", "plain", "true", status=1, error="bad option or value")
+    path = bundle(tmp_path / "bundle", ["true"], image="service", image_store=imported, image_policy=policy)
+    done = subprocess.run([CORACLE, "--root", run.state, "run", "-b", path, "one"], capture_output=True, text=True)
+    assert done.returncode == 1 and "the image is not signed" in done.stderr
+
+
 def test_gc_leaves_what_runs(run, imported, tmp_path):
     """A container keeps its image, whatever becomes of its name; delete gives it back."""
     store = tmp_path / "store"
