@@ -37,13 +37,15 @@ NO_WORK = {
     "pidfd_open", "poll", "ppoll", "signalfd4", "wait4", "waitid",
 }
 
-# What protects, names and serves a second program; questions; renaming into the state directory;
-# the working directory, which the pivot leaves at the root already. Namespaces are compared by what
-# is new, whether by clone3, unshare, or in a process of its own that init joins.
+# What protects, names and serves a second program; questions; renaming into the state directory; the
+# modes of cgroups, for callers with another umask; the working directory, which the pivot leaves at
+# the root already. Namespaces are compared by what is new, whether by clone3, unshare, or in a process
+# of its own that init joins.
 OURS = re.compile(r"prctl\(PR_(SET_PDEATHSIG|SET_DUMPABLE|SET_NAME|CAPBSET_READ)"
                   r"|execveat\(FD init"
                   r"|prlimit64\(0, RLIMIT_\w+, NULL"
                   r"|setns\("
+                  r"|fchmodat\(AT_FDCWD, \"/sys/fs/cgroup/"
                   r"|renameat2\(\w+, \"\.state"
                   r"|fchdir\(")
 
