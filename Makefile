@@ -62,6 +62,7 @@ random: build  ## start RANDOM_COUNT (5000) random configurations from RANDOM_SE
 bench: build  ## compare with the floor, crun, runc and bwrap (BENCH_ARGS='--quick --peers DIR')
 	@scripts/setup build bench
 	@bench/run $(BENCH_ARGS) $(BUILD)/coracle
+	@bench/scale $(BENCH_ARGS) $(BUILD)/coracle
 
 fuzz:  ## fuzz each target for FUZZ_SECONDS (60)
 	@scripts/setup build check
