@@ -19,14 +19,20 @@ static ssize_t read_retry(int fd, void *buf, size_t n)
 }
 
 /* How much to read at first. Kernel files say 0 or one page, whatever they hold; pipes say 0. One
- * byte more than the size, so that the read that finds the end needs no larger buffer. */
-static size_t first_capacity(int fd, size_t max)
+ * byte more than the size, so that the read that finds the end needs no larger buffer.
+ * *@ret_size is where a file ends that says so, else 0. */
+static size_t first_capacity(int fd, size_t max, size_t *ret_size)
 {
 	struct stat st;
 	size_t cap = FIRST_READ;
 
-	if (sys_fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= FIRST_READ)
+	*ret_size = 0;
+	if (sys_fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0)
+		return MIN(cap, max);
+	if (st.st_size >= FIRST_READ)
 		cap = (uint64_t)st.st_size < max ? (size_t)st.st_size + 1 : max;
+	if (st.st_size != FIRST_READ && (uint64_t)st.st_size < max)
+		*ret_size = (size_t)st.st_size;
 	return MIN(cap, max);
 }
 
@@ -52,17 +58,20 @@ static ssize_t read_more(struct arena *a, int fd, size_t max, char **buf, size_t
 
 int io_read_fd(struct arena *a, int fd, size_t max, char **ret, size_t *ret_len)
 {
-	size_t cap, len = 0;
+	size_t cap, size, len = 0;
 	ssize_t n;
 	char *buf;
 
 	max = MIN(max, (size_t)INT32_MAX);
-	cap = first_capacity(fd, max);
+	cap = first_capacity(fd, max, &size);
 	buf = arena_alloc(a, cap + 1);
 	if (!buf)
 		return -ENOMEM;
-	while ((n = read_more(a, fd, max, &buf, &cap, len)) > 0)
+	while ((n = read_more(a, fd, max, &buf, &cap, len)) > 0) {
 		len += (size_t)n;
+		if (len == size)
+			break;
+	}
 	if (n < 0)
 		return (int)n;
 	buf[len] = '\0';

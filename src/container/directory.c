@@ -156,6 +156,24 @@ static int is_gone(int fd)
 	return r < 0 ? r : st.st_nlink == 0;
 }
 
+static int open_container(int root_fd, const char *id, struct err *e)
+{
+	int fd = open_in_root(root_fd, id);
+
+	if (fd == -ENOENT)
+		return missing(id, e);
+	return fd < 0 ? err_sys(e, ERR_STATE_DIR, fd, "open the directory of container \"%s\"", id)
+		      : fd;
+}
+
+int directory_look(int root_fd, const char *id, struct directory *ret, struct err *e)
+{
+	*ret = (struct directory)DIRECTORY_INIT;
+	ret->id = id;
+	ret->fd = open_container(root_fd, id, e);
+	return MIN(ret->fd, 0);
+}
+
 int directory_open(struct runtime *rt, const char *id, bool lock, struct directory *ret,
 		   struct err *e)
 {
@@ -170,12 +188,9 @@ int directory_open(struct runtime *rt, const char *id, bool lock, struct directo
 		return missing(id, e);
 	if (d.root_fd < 0)
 		return d.root_fd;
-	d.fd = open_in_root(d.root_fd, id);
-	if (d.fd == -ENOENT)
-		return missing(id, e);
+	d.fd = open_container(d.root_fd, id, e);
 	if (d.fd < 0)
-		return err_sys(e, ERR_STATE_DIR, d.fd, "open the directory of container \"%s\"",
-			       id);
+		return d.fd;
 	if (lock) {
 		do
 			r = sys_flock(d.fd, LOCK_EX);
@@ -368,6 +383,17 @@ int directory_connect(const struct directory *d)
 	if (r >= 0)
 		r = sys_connect(fd, &addr, sizeof(addr));
 	return r < 0 ? r : TAKE_FD(fd);
+}
+
+/* The kernel looks for who is bound to the path before it compares the types (net/unix/af_unix.c,
+ * unix_find_bsd()): that they differ tells that somebody is there, and nobody is woken. */
+bool directory_is_listened(const struct directory *d)
+{
+	_cleanup_close_ int fd = sys_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un addr;
+
+	socket_address(d, &addr);
+	return fd >= 0 && sys_connect(fd, &addr, sizeof(addr)) == -EPROTOTYPE;
 }
 
 void directory_unlisten(const struct directory *d)

@@ -37,6 +37,10 @@ int directory_create(struct runtime *rt, const char *id, struct directory *ret, 
 int directory_open(struct runtime *rt, const char *id, bool lock, struct directory *ret,
 		   struct err *e) _must_check_;
 
+/* The same below @root_fd, which directory_open_root() gave and stays the caller's, without a lock
+ * and for looking only. */
+int directory_look(int root_fd, const char *id, struct directory *ret, struct err *e) _must_check_;
+
 void directory_close(struct directory *d);
 
 static inline void directory_closep(struct directory *d)
@@ -80,4 +84,6 @@ int directory_read_resources(struct arena *a, const struct directory *d, char **
  * to a container that no longer waits is -ECONNREFUSED or -ENOENT. */
 int directory_listen(const struct directory *d, struct err *e) _must_check_;
 int directory_connect(const struct directory *d) _must_check_;
+/* Does anybody listen, without knocking? */
+bool directory_is_listened(const struct directory *d);
 void directory_unlisten(const struct directory *d);

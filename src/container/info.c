@@ -7,9 +7,12 @@
 #include "base/sys.h"
 #include "container/exit.h"
 #include "container/live.h"
+#include "host/proc.h"
 
 static void fill(const struct live *l, struct container_info *ret)
 {
+	int status;
+
 	*ret = (struct container_info){
 		.id = l->state.id,
 		.bundle = l->state.bundle,
@@ -21,6 +24,11 @@ static void fill(const struct live *l, struct container_info *ret)
 		.owner = l->state.owner,
 		.annotations = l->state.annotations,
 	};
+	if (l->status == CONTAINER_STOPPED &&
+	    exit_learn(&l->directory, &l->state, -EBADF, &status) == 0) {
+		ret->has_exit_status = true;
+		ret->exit_status = (uint32_t)status;
+	}
 }
 
 int container_info(struct runtime *rt, const char *id, struct container_info *ret, struct err *e)
@@ -28,17 +36,9 @@ int container_info(struct runtime *rt, const char *id, struct container_info *re
 	_cleanup_live_ struct live l = LIVE_INIT;
 	int r = live_open(rt, id, false, &l, e);
 
-	int status;
-
-	if (r < 0)
-		return r;
-	fill(&l, ret);
-	if (l.status == CONTAINER_STOPPED &&
-	    exit_learn(&l.directory, &l.state, -EBADF, &status) == 0) {
-		ret->has_exit_status = true;
-		ret->exit_status = (uint32_t)status;
-	}
-	return 0;
+	if (r == 0)
+		fill(&l, ret);
+	return r;
 }
 
 struct list {
@@ -62,10 +62,11 @@ static struct container_info *append(struct arena *a, struct list *l)
 	return &l->items[l->n++];
 }
 
-static int add(struct runtime *rt, struct list *list, const char *name, struct err *e)
+static int add(struct runtime *rt, const struct live_scan *scan, struct list *list,
+	       const char *name, struct err *e)
 {
+	_cleanup_live_ struct live l = LIVE_INIT;
 	char *id = arena_strdup(rt->arena, name);
-	struct container_info info;
 	struct container_info *slot;
 	struct err problem;
 
@@ -73,7 +74,7 @@ static int add(struct runtime *rt, struct list *list, const char *name, struct e
 		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
 	if (directory_check_id(id, &problem) < 0)
 		return 0;
-	if (container_info(rt, id, &info, &problem) < 0) {
+	if (live_look(rt, scan, id, &l, &problem) < 0) {
 		/* One that is being deleted at this moment is no problem at all. */
 		if (problem.id != ERR_CONTAINER_MISSING && rt->warn)
 			rt->warn(&problem);
@@ -82,7 +83,7 @@ static int add(struct runtime *rt, struct list *list, const char *name, struct e
 	slot = append(rt->arena, list);
 	if (!slot)
 		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
-	*slot = info;
+	fill(&l, slot);
 	return 0;
 }
 
@@ -94,7 +95,8 @@ static int by_id(const void *a, const void *b)
 
 int container_list(struct runtime *rt, struct container_info **ret, size_t *ret_n, struct err *e)
 {
-	_cleanup_close_ int root_fd = directory_open_root(rt, false, e);
+	_cleanup_close_ int root_fd = directory_open_root(rt, false, e), proc_fd = -EBADF;
+	struct live_scan scan = {.root_fd = root_fd};
 	_Alignas(8) char buf[8192];
 	struct list list = {0};
 	ssize_t n = 0;
@@ -102,6 +104,10 @@ int container_list(struct runtime *rt, struct container_info **ret, size_t *ret_
 
 	if (root_fd < 0 && root_fd != -ENOENT)
 		return root_fd;
+	proc_fd = proc_open(e);
+	if (proc_fd < 0)
+		return proc_fd;
+	scan.proc_fd = proc_fd;
 	while (root_fd >= 0 && r == 0 && (n = sys_getdents64(root_fd, buf, sizeof(buf))) > 0) {
 		for (ssize_t at = 0; at < n && r == 0;) {
 			/* struct linux_dirent64: ino, off (8 bytes each), reclen, type, name. */
@@ -109,7 +115,7 @@ int container_list(struct runtime *rt, struct container_info **ret, size_t *ret_
 
 			memcpy(&length, buf + at + 16, sizeof(length));
 			if (buf[at + 19] != '.')
-				r = add(rt, &list, buf + at + 19, e);
+				r = add(rt, &scan, &list, buf + at + 19, e);
 			at += length;
 		}
 	}

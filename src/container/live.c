@@ -21,33 +21,53 @@ const char *container_status_name(enum container_status s)
 	return names[s];
 }
 
+/* Is the process that has the pid now the one that the document names? -ESRCH if it is not. */
+static int examine(const struct state *s, int proc_fd, struct proc_identity *ret, struct err *e)
+{
+	int r = proc_identify(proc_fd, s->pid, ret);
+
+	if (r == -ESRCH || (r == 0 && ret->start_time != s->start_time))
+		return -ESRCH;
+	return r < 0 ? err_sys(e, ERR_INTERNAL, r, "examine process %d", s->pid) : 0;
+}
+
 /* A pidfd of the very process that the document names: opened first, then proven by its start time.
  */
-static int open_process(const struct state *s, bool *ret_is_init, struct err *e)
+static int open_process(const struct state *s, int proc_fd, bool *ret_is_init, struct err *e)
 {
-	_cleanup_close_ int pidfd = -EBADF, proc_fd = -EBADF;
+	_cleanup_close_ int pidfd = sys_pidfd_open(s->pid, 0);
 	struct proc_identity id;
 	int r;
 
-	if (s->pid == 0)
-		return -ESRCH;
-	pidfd = sys_pidfd_open(s->pid, 0);
 	if (pidfd == -ESRCH || pidfd == -EINVAL)
 		return -ESRCH;
 	if (pidfd < 0)
 		return err_sys(e, ERR_INTERNAL, pidfd, "open process %d", s->pid);
-	proc_fd = proc_open(e);
-	if (proc_fd < 0)
-		return proc_fd;
-	r = proc_identify(proc_fd, s->pid, &id);
-	/* One that has ended, but was not waited for yet, is no longer running for anybody. */
-	if (r == -ESRCH ||
-	    (r == 0 && (id.start_time != s->start_time || sys_await_end(pidfd, 0) == 0)))
-		return -ESRCH;
+	r = examine(s, proc_fd, &id, e);
 	if (r < 0)
-		return err_sys(e, ERR_INTERNAL, r, "examine process %d", s->pid);
+		return r;
+	/* One that has ended, but was not waited for yet, is no longer running for anybody. */
+	if (sys_await_end(pidfd, 0) == 0)
+		return -ESRCH;
 	*ret_is_init = str_eq(id.name, PLAN_INIT_NAME);
 	return TAKE_FD(pidfd);
+}
+
+/* The same without keeping it open: 0, or -ESRCH. */
+static int look_at_process(const struct state *s, int proc_fd, bool *ret_is_init, struct err *e)
+{
+	_cleanup_close_ int pidfd = -EBADF;
+	struct proc_identity id;
+	int r = examine(s, proc_fd, &id, e);
+
+	if (r < 0)
+		return r;
+	if (id.leader_ended) {
+		pidfd = open_process(s, proc_fd, ret_is_init, e);
+		return MIN(pidfd, 0);
+	}
+	*ret_is_init = str_eq(id.name, PLAN_INIT_NAME);
+	return 0;
 }
 
 static bool is_frozen(const struct state *s)
@@ -63,17 +83,6 @@ static bool is_frozen(const struct state *s)
 	return frozen;
 }
 
-/* A start command that was killed between letting init go and saying so leaves a document that says
- * "created"; that nobody listens any more says otherwise. */
-static bool still_waits(const struct directory *d)
-{
-	int fd = directory_connect(d);
-
-	if (fd >= 0)
-		(void)sys_close(fd);
-	return fd >= 0 || fd == -EAGAIN;
-}
-
 /* While create or start is at work it holds the lock. A document that says "creating" without that
  * is a wreck; one that says "created" belongs to a container whose startContainer hooks run. */
 static bool is_being_made(const struct directory *d, bool locked_by_us)
@@ -86,10 +95,27 @@ static bool is_being_made(const struct directory *d, bool locked_by_us)
 	return false;
 }
 
-static int find_status(struct live *l, bool locked, struct err *e)
+/* With @scan for looking only. */
+static int find_process(struct live *l, const struct live_scan *scan, bool *ret_is_init,
+			struct err *e)
+{
+	_cleanup_close_ int proc_fd = -EBADF;
+
+	if (l->state.pid == 0)
+		return -ESRCH;
+	if (scan)
+		return look_at_process(&l->state, scan->proc_fd, ret_is_init, e);
+	proc_fd = proc_open(e);
+	if (proc_fd < 0)
+		return proc_fd;
+	l->pidfd = open_process(&l->state, proc_fd, ret_is_init, e);
+	return MIN(l->pidfd, 0);
+}
+
+static int find_status(struct live *l, const struct live_scan *scan, bool locked, struct err *e)
 {
 	bool is_init = false;
-	int pidfd;
+	int r;
 
 	l->status = CONTAINER_STOPPED;
 	if (l->state.phase == PHASE_CREATING) {
@@ -97,20 +123,19 @@ static int find_status(struct live *l, bool locked, struct err *e)
 			l->status = CONTAINER_CREATING;
 		return 0;
 	}
-	pidfd = open_process(&l->state, &is_init, e);
-	if (pidfd == -ESRCH)
-		return 0;
-	if (pidfd < 0)
-		return pidfd;
-	l->pidfd = pidfd;
+	r = find_process(l, scan, &is_init, e);
+	if (r < 0)
+		return r == -ESRCH ? 0 : r;
 	/* `run` writes "running" ahead: until its init has become the program it is still at work.
 	 * The lock matters, since any program may take init's name. */
 	if (l->state.phase == PHASE_RUNNING && is_init && is_being_made(&l->directory, locked))
 		l->status = CONTAINER_CREATING;
 	else if (is_frozen(&l->state))
 		l->status = CONTAINER_PAUSED;
+	/* A start command that was killed between letting init go and saying so leaves a document
+	 * that says "created"; that nobody listens any more says otherwise. */
 	else if (l->state.phase == PHASE_CREATED &&
-		 (still_waits(&l->directory) || is_being_made(&l->directory, locked)))
+		 (directory_is_listened(&l->directory) || is_being_made(&l->directory, locked)))
 		l->status = CONTAINER_CREATED;
 	else
 		l->status = CONTAINER_RUNNING;
@@ -125,7 +150,24 @@ int live_open(struct runtime *rt, const char *id, bool lock, struct live *ret, s
 	if (r == 0)
 		r = directory_read_state(rt->arena, &l.directory, &l.state, e);
 	if (r == 0)
-		r = find_status(&l, lock, e);
+		r = find_status(&l, NULL, lock, e);
+	if (r < 0)
+		return r;
+	*ret = l;
+	l = (struct live)LIVE_INIT;
+	return 0;
+}
+
+int live_look(struct runtime *rt, const struct live_scan *scan, const char *id, struct live *ret,
+	      struct err *e)
+{
+	_cleanup_live_ struct live l = LIVE_INIT;
+	int r = directory_look(scan->root_fd, id, &l.directory, e);
+
+	if (r == 0)
+		r = directory_read_state(rt->arena, &l.directory, &l.state, e);
+	if (r == 0)
+		r = find_status(&l, scan, false, e);
 	if (r < 0)
 		return r;
 	*ret = l;

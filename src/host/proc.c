@@ -111,6 +111,7 @@ int proc_identify(int proc_fd, pid_t pid, struct proc_identity *ret)
 	start = stat_field(end, 22);
 	if (!name || !start)
 		return -EBADMSG;
+	ret->leader_ended = end[2] == 'Z' || end[2] == 'X';
 	*end = '\0';
 	(void)str_copy(ret->name, sizeof(ret->name), name + 1);
 	ret->start_time = to_number(start);

@@ -2,6 +2,7 @@
  * through one descriptor of it, and lookups never leave it. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -24,6 +25,7 @@ int proc_write_pid(int proc_fd, pid_t pid, const char *file, const char *text) _
 struct proc_identity {
 	uint64_t start_time; /* clock ticks since boot, field 22 of proc_pid_stat(5) */
 	char name[PROC_NAME_SIZE];
+	bool leader_ended; /* its first thread, that is; others may go on */
 };
 
 /* How @pid, which started at @start_time, has ended, as wait(2) tells it. Returns 0; -ESRCH when
