@@ -72,10 +72,12 @@ int repo_put_name(struct repo *r, const char *name, const char *digest, struct e
 {
 	char file[FILE_NAME_MAX], text[DIGEST_TEXT_MAX + 1];
 	int code = check_name(name, file, e);
+	size_t len;
 
 	if (code < 0)
 		return code;
-	return repo_put(r, "refs", file, text, str_format(text, sizeof(text), "%s\n", digest), e);
+	len = str_format(text, sizeof(text), "%s\n", digest);
+	return repo_put(r, "refs", file, text, len, e);
 }
 
 static int no_such_image(const char *name, struct err *e)
