@@ -212,6 +212,18 @@ static int check_usage(const struct cgroup_at *at, const struct plan_cgroup_writ
 	return err_hint(e, "linux.resources.memory.checkBeforeUpdate asks to look first");
 }
 
+/* Does the file of @w say so already? */
+static bool holds(const struct cgroup_at *at, const struct plan_cgroup_write *w)
+{
+	_cleanup_close_ int fd = sys_openat(at->fd, w->file, O_RDONLY | O_CLOEXEC, 0);
+	char text[256];
+	ssize_t n = fd < 0 ? fd : sys_read(fd, text, sizeof(text) - 1);
+
+	text[MAX(n, 0)] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return n > 0 && str_eq(text, w->value);
+}
+
 /* @maybe: a refusal that another write may cure is returned without words. */
 static int write_limit(struct cgroup_dirs *d, const struct plan_cgroup_write *w, bool maybe,
 		       struct err *e)
@@ -228,6 +240,8 @@ static int write_limit(struct cgroup_dirs *d, const struct plan_cgroup_write *w,
 		if (r < 0)
 			return r;
 	}
+	if (d->shared && holds(at, w))
+		return 0;
 	r = write_to(at, w, &file, &value);
 	if (r == -ENOENT && at->ops->enable) {
 		if (d->controllers[0] == '\0')
@@ -281,6 +295,7 @@ static int write_open(const struct cgroup_ref *ref, const struct plan_cgroup *pl
 
 	if (r < 0)
 		return r;
+	d.shared = ref->manager == CGROUP_MANAGER_SYSTEMD;
 	r = cgroup_dirs_write(&d, when, e);
 	cgroup_dirs_close(&d);
 	return r;

@@ -54,7 +54,8 @@ int cgroup_resolve(struct arena *a, const struct plan_cgroup *plan, const struct
 int cgroup_make(struct arena *a, const struct plan_cgroup *plan, const struct cgroup_ref *ref,
 		struct cgroup *ret, struct err *e) _must_check_;
 
-/* Write the limits into directories that somebody else has made: a scope of systemd's. */
+/* Write the limits into directories that somebody else has made, a scope of systemd's: those that
+ * do not hold already. */
 int cgroup_write_early(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
 	_must_check_;
 

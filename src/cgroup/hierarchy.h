@@ -66,6 +66,7 @@ struct cgroup_dirs {
 	struct cgroup_at dirs[1 + CGROUP_V1_MAX];
 	size_t n;
 	char controllers[256]; /* for hierarchy_ops.enable */
+	bool shared;           /* somebody else has written some: what holds is left alone */
 };
 
 enum cgroup_write_when {
