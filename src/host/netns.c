@@ -8,9 +8,15 @@
 /* Of the process that asks, by its own pid. */
 #define OWN_NETWORK "/proc/self/ns/net"
 
-static int open_own(void)
+/* In a process that ends after it: who has no power over the namespace that it leaves, as root of a
+ * user namespace, could not go back. */
+static int make(void *arg)
 {
-	return sys_openat(AT_FDCWD, OWN_NETWORK, O_RDONLY | O_CLOEXEC, 0);
+	struct netns_maker *m = arg;
+	int r = sys_unshare(CLONE_NEWNET);
+
+	m->fd = r < 0 ? r : sys_openat(AT_FDCWD, OWN_NETWORK, O_RDONLY | O_CLOEXEC, 0);
+	return 0;
 }
 
 static bool claim(struct netns_maker *m)
@@ -26,16 +32,9 @@ void netns_begin(struct netns_maker *m)
 	(void)m;
 }
 #else
-static int make(void *arg)
+static int make_beside(void *arg)
 {
-	struct netns_maker *m = arg;
-	int r;
-
-	if (!claim(m))
-		return 0;
-	r = sys_unshare(CLONE_NEWNET);
-	m->fd = r < 0 ? r : open_own();
-	return 0;
+	return claim(arg) ? make(arg) : 0;
 }
 
 void netns_begin(struct netns_maker *m)
@@ -47,7 +46,7 @@ void netns_begin(struct netns_maker *m)
 		.pidfd = (uint64_t)(uintptr_t)&pidfd,
 	};
 
-	if (sys_clone3_stack(&args, m->stack, sizeof(m->stack), make, m) > 0)
+	if (sys_clone3_stack(&args, m->stack, sizeof(m->stack), make_beside, m) > 0)
 		m->pidfd = pidfd;
 }
 #endif
@@ -60,29 +59,37 @@ static void await_maker(struct netns_maker *m)
 	m->pidfd = fd_close(m->pidfd);
 }
 
-/* In this process, which has one thread, and goes back. */
-static int make_here(struct err *e)
+/* While we sleep. */
+static void make_now(struct netns_maker *m)
 {
-	_cleanup_close_ int before = open_own(), made = -EBADF;
-	int r = before;
+	/* Who came too late may still be on its own. */
+	_Alignas(16) static char stack[NETNS_STACK];
+	_cleanup_close_ int pidfd = -EBADF;
+	struct clone_args args = {
+		.flags = CLONE_FILES | CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	pid_t pid;
 
-	if (r >= 0)
-		r = sys_unshare(CLONE_NEWNET);
-	if (r < 0)
-		return err_sys(e, ERR_NAMESPACE, r, "create a network namespace");
-	made = open_own();
-	r = sys_setns(before, CLONE_NEWNET);
-	if (r == 0 && made < 0)
-		r = made;
-	return r < 0 ? err_sys(e, ERR_NAMESPACE, r, "open a new network namespace") : TAKE_FD(made);
+	m->fd = -EIO;
+	pid = sys_clone3_vfork(&args, stack, sizeof(stack), make, m);
+	if (pid < 0) {
+		pidfd = -EBADF;
+		m->fd = pid;
+		return;
+	}
+	(void)sys_wait_pidfd(pidfd, NULL, WEXITED);
 }
 
 int netns_take(struct netns_maker *m, struct err *e)
 {
-	if (!claim(m))
+	if (claim(m))
+		make_now(m);
+	else
 		await_maker(m);
-	/* Whatever stopped it speaks up here, where there is somebody to tell. */
-	return m->fd >= 0 ? TAKE_FD(m->fd) : make_here(e);
+	return m->fd >= 0 ? TAKE_FD(m->fd)
+			  : err_sys(e, ERR_NAMESPACE, m->fd, "create a network namespace");
 }
 
 void netns_end(struct netns_maker *m)

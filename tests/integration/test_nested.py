@@ -34,6 +34,13 @@ def test_setgroups_denied(runtime, inner):
     assert runtime.report(inner, **INSIDE).uids == [0] * 3
 
 
+def test_network_namespace_without_a_helper(runtime, inner, fault_program):
+    """A process that has no power over the network namespace that it is in cannot leave it for a
+    moment. Builds for fault injection make nothing beside the planning, as when nobody has the time."""
+    runtime.program = fault_program
+    assert runtime.report(inner, **INSIDE).uids == [0] * 3
+
+
 def test_setgroups_denied_in_a_further_namespace(runtime, inner):
     """It is inherited."""
     inner.namespace("user")
