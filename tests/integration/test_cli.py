@@ -1,4 +1,5 @@
 """Commands that need no container; logs; what is not there yet and says so."""
+import copy
 import json
 import os
 import re
@@ -96,6 +97,16 @@ def test_plan(runtime, bundle, folder):
     assert sorted(p for p in bundle.path.rglob("*")) == before
     document = runtime("plan", "--format", "json", "-b", bundle.path, stdout=ANY).json()
     assert document
+
+
+def test_plan_of_exec(runtime, bundle, folder):
+    """Another process than the configuration's, and nothing of what only a start does."""
+    process = copy.deepcopy(bundle.config["process"])
+    process["args"] = ["/bin/another", "x"]
+    (folder / "process.json").write_text(json.dumps(process))
+    text = runtime("plan", "-b", bundle.path, "--process", folder / "process.json", stdout=ANY).stdout
+    assert text.startswith("exec container\n") and "arg     /bin/another\narg     x\n" in text
+    assert "pivot" in runtime("plan", "-b", bundle.path, stdout=ANY).stdout and "pivot" not in text
 
 
 def test_plan_without_privileges(runtime, bundle, world, program):

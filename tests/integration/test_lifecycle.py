@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import signal
+import stat
 
 import pytest
 
@@ -434,3 +435,42 @@ def test_properties_of_a_unit_where_there_is_none(runtime, bundle):
     bundle.config["annotations"] = {"org.systemd.property.KillSignal": "15",
                                     "org.systemd.property.TimeoutStopUSec": "uint64 10000000"}
     runtime.run(bundle.probe("exit", 4), code=4)
+
+
+# --- what is left in the state directory ----------------------------------------------------------
+
+
+def test_state_root_is_made(runtime, bundle, folder):
+    """With the directories above it, which are everybody's to search."""
+    top = folder / "above/further/state"
+    runtime.run(bundle.probe("exit", 3), code=3, flags=("--root", top))
+    assert [stat.S_IMODE(p.stat().st_mode) for p in (top, top.parent, top.parent.parent)] \
+        == [0o700, 0o755, 0o755]
+    assert list(top.iterdir()) == []
+
+
+def test_wreck_of_a_create(runtime):
+    """Killed before it wrote its first document, it leaves a directory: only --force takes it."""
+    id = runtime.new_id()
+    wreck = pathlib.Path(runtime.root, id)
+    wreck.mkdir(parents=True, mode=0o700)
+    runtime("delete", id, error=id)
+    assert wreck.exists()
+    runtime("delete", "--force", id)
+    assert not wreck.exists()
+
+
+@pytest.mark.parametrize("text, word", [("[]", "document"), ('{"version": {}}', "version"), ("{}", "version")],
+                         ids=["no object", "wrong type", "no version"])
+def test_damaged_state(runtime, bundle, text, word):
+    """It is said, and nothing is done by half: with the document as it was, all goes on."""
+    container = runtime.sleeping(bundle)
+    path = pathlib.Path(runtime.root, container.id, "state.json")
+    sound = path.read_bytes()
+    path.write_text(text)
+    try:
+        for command in ("state", "kill", "delete"):
+            runtime(command, container, error=f'"{word}" is damaged')
+    finally:
+        path.write_bytes(sound)
+    assert container.status == "running"
