@@ -105,11 +105,9 @@ static int read_list(struct list *list, struct err *e)
 static int check_config_name(const struct layout *l, const char *name, struct err *e)
 {
 	const char *slash = strrchr(name, '/'), *hex = slash ? slash + 1 : name;
-	size_t len = strlen(hex);
+	size_t len = strspn(hex, "0123456789abcdef");
 
-	if (len == 69 && str_eq(hex + 64, ".json"))
-		len = 64;
-	if (len != 64 || strspn(hex, "0123456789abcdef") < 64)
+	if (len != 64 || (hex[len] && !str_eq(hex + len, ".json")))
 		return document_bad(e, "a config whose name is no digest");
 	if (strncmp(hex, l->config.digest + 7, 64) != 0)
 		return err_set(e, ERR_DIGEST, -EBADMSG,
