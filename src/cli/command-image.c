@@ -31,7 +31,7 @@ const struct command command_image = {
 	.summary = "keep, seal, mount and run images",
 	.positionals =
 		{{.name = "VERB",
-		  .help = "what to do; `coracle image --help` lists them",
+		  .help = "what to do; `coracle image help` lists them",
 		  .choices = "build|info|dump|diff|check|mount|umount|import|list|inspect|tag|rm|"
 			     "gc|fsck|run|export|unpack|seal|verify"},
 		 {.name = "ARGUMENT",

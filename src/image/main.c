@@ -144,7 +144,8 @@ static const struct image_command *find_command(const char *name)
 static void print_help(void)
 {
 	printf("Usage: coracle image COMMAND [OPTION]... ARGUMENT...\n\n"
-	       "Sealed images: one digest stands for every byte of a file system.\n\nCommands:\n");
+	       "Images: kept by name, run, and sealed, so that one digest stands for every byte.\n\n"
+	       "Commands:\n");
 	for (const struct image_command *k = image_commands; k->name; k++)
 		printf("  %-8s %s\n", k->name, k->summary);
 	printf("\n'coracle image COMMAND --help' shows the options of a command.\n");

@@ -246,6 +246,23 @@ def test_annotations(run, imported, tmp_path):
     assert list((imported / "run").iterdir()) == []
 
 
+@pytest.mark.skipif(not shutil.which("podman"), reason="podman is not installed")
+def test_engine(imported, tmp_path):
+    """Podman, which knows nothing of it, runs an image of ours."""
+    (tmp_path / "empty").mkdir()
+    state = tempfile.mkdtemp(dir="/tmp")  # podman wants a short path
+    engine = ["podman", "--root", tmp_path / "root", "--runroot", state, "--cgroup-manager", "cgroupfs",
+              "--runtime", CORACLE]
+    done = subprocess.run([*engine, "run", "--rm", "--network", "none", "--ulimit", "nofile=512:512", "--ulimit",
+                           "nproc=512:512", "--annotation", "run.oci.coracle.image=plain", "--annotation",
+                           f"run.oci.coracle.image_store={imported}", "--rootfs", tmp_path / "empty", "cat",
+                           "/srv/data/seed"], capture_output=True, text=True, timeout=60)
+    subprocess.run(["umount", tmp_path / "root/overlay"], capture_output=True)
+    shutil.rmtree(state)
+    assert (done.returncode, done.stdout) == (0, "seed" * 50), done.stderr
+    assert list((imported / "run").iterdir()) == []
+
+
 @pytest.mark.parametrize("annotations, words", [
     (dict(image="none"), "no image 'none' in the store"),
     (dict(image="plain", image_verity="often"), "bad option or value"),
