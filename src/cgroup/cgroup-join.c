@@ -59,6 +59,8 @@ int cgroup_match(struct arena *a, struct cgroup_ref *ref, const struct facts_cgr
 	if (r < 0)
 		return r;
 	path = common_path(ref, facts, plan);
+	if (ref->manager == CGROUP_MANAGER_SYSTEMD && path[0] != '\0')
+		path = arena_format(a, CGROUP_V1_SCOPES "%s", strrchr(path, '/') + 1) ?: "";
 	for (size_t i = 0; i < plan->n_writes; i++) {
 		const struct cgroup_hierarchy *h =
 			cgroup_find_v1(facts, plan->writes[i].controller);

@@ -123,6 +123,20 @@ int cgroup_make(_unused_ struct arena *a, const struct plan_cgroup *plan,
 	return r;
 }
 
+int cgroup_make_missing(const struct cgroup_ref *ref, struct err *e)
+{
+	size_t top;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ref->n_v1; i++) {
+		r = cgroup_dir_make(ref->v1_dirs[i], &top);
+		if (r < 0)
+			return err_sys(e, ERR_CGROUP, r, "make the cgroup \"%s\"", ref->v1_dirs[i]);
+		r = hierarchy_v1.prepare(ref->v1_dirs[i], e);
+	}
+	return r;
+}
+
 /* --- entering and finding ----------------------------------------------------------------------
  */
 
@@ -275,8 +289,8 @@ int cgroup_remove(const struct cgroup_ref *ref, int timeout_ms, struct err *e)
 	 * freezer. What follows is attempted even if it failed, so that as little as possible
 	 * stays. */
 	if (ref->unified_dir[0] != '\0' && ref->manager == CGROUP_MANAGER_SYSTEMD)
-		return v2_release(ref->unified_dir, deadline, e);
-	if (ref->unified_dir[0] != '\0')
+		r = v2_release(ref->unified_dir, deadline, e);
+	else if (ref->unified_dir[0] != '\0')
 		r = remove_dir(&hierarchy_v2, ref->unified_dir, deadline, e);
 	for (size_t i = 0; i < ref->n_v1; i++) {
 		struct err ignored;

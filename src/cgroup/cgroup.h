@@ -13,6 +13,9 @@
 
 #define CGROUP_V1_MAX 16
 
+/* Where scopes of systemd's have a cgroup of ours, from the root of a v1 hierarchy. */
+#define CGROUP_V1_SCOPES "/coracle/"
+
 /* Where a container's cgroup is; all strings are owned by the caller's arena. Enough to find it
  * again from the state document. */
 struct cgroup_ref {
@@ -53,6 +56,10 @@ int cgroup_resolve(struct arena *a, const struct plan_cgroup *plan, const struct
  * or -errno. */
 int cgroup_make(struct arena *a, const struct plan_cgroup *plan, const struct cgroup_ref *ref,
 		struct cgroup *ret, struct err *e) _must_check_;
+
+/* Make those of ref->v1_dirs that are not there: a scope has them on hybrid hosts only where
+ * systemd manages the controller. Returns 0 or -errno. */
+int cgroup_make_missing(const struct cgroup_ref *ref, struct err *e) _must_check_;
 
 /* Write the limits into directories that somebody else has made, a scope of systemd's: those that
  * do not hold already. */

@@ -138,18 +138,16 @@ static int take_scope(void *data, pid_t pid, struct err *e)
 {
 	struct creation *c = data;
 	const struct plan_cgroup *plan = &c->loaded.plan.cgroup;
-	const char *path;
-	int r = systemd_start_scope(c->rt->arena, plan, pid, &path, e);
+	int r = systemd_start_scope(c->rt->arena, plan, c->loaded.facts.cgroup.unified_mount_point,
+				    pid, &c->state.cgroup, e);
 
 	if (r < 0)
 		return r;
-	c->state.cgroup.unified_dir = arena_format(
-		c->rt->arena, "%s%s", c->loaded.facts.cgroup.unified_mount_point, path);
-	if (!c->state.cgroup.unified_dir)
-		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
 	c->has_cgroup = true;
 	c->cgroup.ref = c->state.cgroup;
 	r = write_state(c, PHASE_CREATING, e);
+	if (r == 0)
+		r = cgroup_make_missing(&c->state.cgroup, e);
 	if (r == 0)
 		r = cgroup_open(&c->state.cgroup, &c->cgroup, e);
 	if (r == 0)

@@ -101,13 +101,34 @@ int systemd_set_properties(const struct plan_cgroup *plan, struct err *e)
 			   : ask(plan, "set", request, "systemd does not change the scope", e);
 }
 
-int systemd_start_scope(struct arena *a, const struct plan_cgroup *plan, pid_t pid,
-			const char **ret_path, struct err *e)
+static bool is_unit(const char *path, const char *unit)
+{
+	size_t len = strlen(path), n = strlen(unit);
+
+	return len > n && path[len - n - 1] == '/' && str_eq(path + len - n, unit);
+}
+
+/* The scope's directory in the v1 hierarchy @h: systemd's where it has put the process into one of
+ * its own, else one of ours. */
+static const char *v1_directory(struct arena *a, const struct cgroup_hierarchy *h, const char *unit,
+				const struct facts_cgroup *self)
+{
+	for (size_t i = 0; i < self->n_v1; i++) {
+		if (str_eq(self->v1[i].controllers, h->controllers) &&
+		    is_unit(self->v1[i].self_path, unit))
+			return arena_format(a, "%s%s", h->mount_point, self->v1[i].self_path);
+	}
+	return arena_format(a, "%s" CGROUP_V1_SCOPES "%s", h->mount_point, unit);
+}
+
+int systemd_start_scope(struct arena *a, const struct plan_cgroup *plan, const char *mount_point,
+			pid_t pid, struct cgroup_ref *ref, struct err *e)
 {
 	struct facts_cgroup f = {.unified_self_path = ""};
-	size_t len, unit = strlen(plan->unit);
 	char path[32], *text;
+	size_t len;
 	int r = start_scope(plan, pid, e);
+	bool ok;
 
 	if (r < 0)
 		return r;
@@ -117,11 +138,16 @@ int systemd_start_scope(struct arena *a, const struct plan_cgroup *plan, pid_t p
 		r = cgroup_parse_self(a, text, &f);
 	if (r < 0)
 		return err_sys(e, ERR_CGROUP, r, "read \"%s\"", path);
-	len = strlen(f.unified_self_path);
 	/* Never a cgroup that others are in: it will be killed as a whole. */
-	if (len <= unit || !str_eq(f.unified_self_path + len - unit, plan->unit))
+	if (!is_unit(f.unified_self_path, plan->unit))
 		return err_set(e, ERR_CGROUP, -EIO, "systemd did not move the process into \"%s\"",
 			       plan->unit);
-	*ret_path = f.unified_self_path;
-	return 0;
+	ref->unified_dir = arena_format(a, "%s%s", mount_point, f.unified_self_path);
+	ok = ref->unified_dir != NULL;
+	for (size_t i = 0; i < plan->n_v1 && i < CGROUP_V1_MAX; i++) {
+		ref->v1_dirs[i] = v1_directory(a, plan->v1[i], plan->unit, &f);
+		ok &= ref->v1_dirs[i] != NULL;
+		ref->n_v1++;
+	}
+	return ok ? 0 : err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
 }

@@ -6,12 +6,14 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "cgroup/cgroup.h"
 #include "plan/cgroup.h"
 
-/* Have systemd make the scope of @plan with @pid in it. Returns when @pid is there, with the path
- * of its cgroup in the v2 hierarchy in *@ret_path, or -errno. */
-int systemd_start_scope(struct arena *a, const struct plan_cgroup *plan, pid_t pid,
-			const char **ret_path, struct err *e) _must_check_;
+/* Have systemd make the scope of @plan with @pid in it. Returns when @pid is there, with the
+ * scope's directories in *@ref: the one below @mount_point, of the v2 hierarchy, and those of
+ * plan->v1, which need not exist and in which @pid need not be. Or returns -errno. */
+int systemd_start_scope(struct arena *a, const struct plan_cgroup *plan, const char *mount_point,
+			pid_t pid, struct cgroup_ref *ref, struct err *e) _must_check_;
 
 /* Tell systemd of plan->properties of the scope plan->unit, if there are any: they hold from then
  * on, and after it has reloaded. Returns 0 or -errno. */

@@ -44,7 +44,7 @@ static const struct {
 	const char *const *unsafe_annotations;
 } implemented = {
 	.hooks = hooks,
-	.cgroup = {.v2 = true, .systemd = true, .systemd_user = true, .rdma = true},
+	.cgroup = {.v1 = true, .v2 = true, .systemd = true, .systemd_user = true, .rdma = true},
 	.idmap = true,
 	.net_devices = true,
 	.apparmor = true,

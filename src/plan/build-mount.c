@@ -599,23 +599,22 @@ static int plan_cgroup_mount(struct builder *b, struct resolved *m)
 	const struct facts_cgroup *f = &b->facts->cgroup;
 	const char *target = m->mount->destination;
 	bool namespaced = b->plan->namespaces & CLONE_NEWCGROUP;
+	bool systemd = b->plan->cgroup.manager == CGROUP_MANAGER_SYSTEMD;
 	const struct plan_mount none = {0};
 	struct resolved base = *m;
 	const char *mode = "mode=755";
 	int r;
 
+	if (systemd && !namespaced)
+		return plan_unsupported(b, plan_origin(b,
+						       "%s.type (cgroup, under systemd and without "
+						       "a cgroup namespace)",
+						       m->origin));
 	if (f->arrangement == CGROUP_UNIFIED) {
 		if (!(m->attr.set & MOUNT_ATTR_RDONLY))
 			plan_delegate_cgroup(b, target);
 		if (namespaced)
 			return add_mount(b, m, "cgroup2", "cgroup2", target, none);
-		/* Its cgroup comes to be when the mounts are prepared already. */
-		if (b->plan->cgroup.manager == CGROUP_MANAGER_SYSTEMD)
-			return plan_unsupported(
-				b, plan_origin(b,
-					       "%s.type (cgroup, under systemd and without a "
-					       "cgroup namespace)",
-					       m->origin));
 		bind_cgroup(b, m, -1, target);
 		return 0;
 	}
@@ -630,7 +629,8 @@ static int plan_cgroup_mount(struct builder *b, struct resolved *m)
 		r = add_mount(b, m, "cgroup2", "cgroup2", join(b, target, "/unified"), none);
 	else if (f->arrangement == CGROUP_HYBRID)
 		bind_cgroup(b, m, -1, join(b, target, "/unified"));
-	for (size_t n = 0; n < b->plan->cgroup.n_v1; n++)
+	/* Under systemd they come to be when the mounts are prepared already. */
+	for (size_t n = 0; n < b->plan->cgroup.n_v1 && !systemd; n++)
 		bind_cgroup(b, m, (int)n,
 			    arena_format(b->arena, "%s/%s", target,
 					 b->plan->cgroup.v1[n]->controllers));

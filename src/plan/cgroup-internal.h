@@ -33,6 +33,10 @@ int limits_invalid(const struct limits *l, const char *key, const char *text);
 /* blockIO. */
 int limits_block_io(struct limits *l);
 
+/* Which v1 hierarchies the container is in, into plan->v1. Returns 0 or -errno. */
+int plan_cgroup_use_v1(struct arena *a, const struct facts *facts, struct plan_cgroup *plan,
+		       struct err *e) _must_check_;
+
 /* The unit of a systemd scope in the making: properties are appended to @plan. */
 struct scope {
 	struct arena *arena;

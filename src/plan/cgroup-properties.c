@@ -53,30 +53,50 @@ static int add_number(struct scope *s, const char *name, uint64_t v)
 static bool to_number(const char *text, uint64_t *ret)
 {
 	*ret = UNLIMITED;
-	return str_eq(text, "max") || str_to_u64(text, ret) == 0;
+	return str_eq(text, "max") || str_eq(text, "-1") || str_to_u64(text, ret) == 0;
 }
 
-/* cpu.max is "QUOTA PERIOD"; systemd's quota is by the second, and never less than it should be. */
-static int add_quota(struct scope *s, const char *value)
+/* systemd's quota is by the second, in whole percents, and never less than it should be. */
+static int add_share(struct scope *s, uint64_t quota, uint64_t period)
 {
-	size_t n = strcspn(value, " ");
-	uint64_t quota, period = 100000;
-	const char *word = arena_strndup(s->arena, value, n);
 	int r;
 
-	if (!word)
-		return err_sys(s->e, ERR_INTERNAL, -ENOMEM, "plan the cgroup");
-	if (!to_number(word, &quota) || (value[n] && str_to_u64(value + n + 1, &period) < 0) ||
-	    period == 0)
+	if (period == 0 || (quota != UNLIMITED && quota > UINT64_MAX / 2000000))
 		return 0;
 	if (quota != UNLIMITED) {
-		if (quota > UINT64_MAX / 2000000)
-			return 0;
 		quota = (quota * 1000000 + period - 1) / period;
 		quota = (quota + PERCENT_US - 1) / PERCENT_US * PERCENT_US;
 	}
 	r = add_number(s, "CPUQuotaPerSecUSec", quota);
 	return r < 0 ? r : add_number(s, "CPUQuotaPeriodUSec", period);
+}
+
+/* cpu.max is "QUOTA PERIOD". */
+static int add_quota(struct scope *s, const char *value)
+{
+	size_t n = strcspn(value, " ");
+	uint64_t quota, period = 100000;
+	const char *word = arena_strndup(s->arena, value, n);
+
+	if (!word)
+		return err_sys(s->e, ERR_INTERNAL, -ENOMEM, "plan the cgroup");
+	if (!to_number(word, &quota) || (value[n] && str_to_u64(value + n + 1, &period) < 0))
+		return 0;
+	return add_share(s, quota, period);
+}
+
+/* v1 has a file for each. */
+static int add_quota_v1(struct scope *s, const char *value)
+{
+	uint64_t quota, period = 100000;
+
+	for (size_t i = 0; i < s->plan->n_writes; i++) {
+		const struct plan_cgroup_write *w = &s->plan->writes[i];
+
+		if (str_eq(w->file, "cpu.cfs_period_us") && str_to_u64(w->value, &period) < 0)
+			return 0;
+	}
+	return to_number(value, &quota) ? add_share(s, quota, period) : 0;
 }
 
 /* A weight that is set again behind it takes its place. */
@@ -178,9 +198,12 @@ static const struct {
 	{"cpu.weight", "CPUWeight", NULL},
 	{"cpu.idle", NULL, add_idle},
 	{"cpu.max", NULL, add_quota},
+	{"cpu.shares", "CPUShares", NULL},
+	{"cpu.cfs_quota_us", NULL, add_quota_v1},
 	{"cpuset.cpus", NULL, add_cpus},
 	{"cpuset.mems", NULL, add_mems},
 	{"memory.max", "MemoryMax", NULL},
+	{"memory.limit_in_bytes", "MemoryMax", NULL},
 	{"memory.high", "MemoryHigh", NULL},
 	{"memory.low", "MemoryLow", NULL},
 	{"memory.min", "MemoryMin", NULL},

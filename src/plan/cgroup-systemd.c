@@ -28,6 +28,9 @@ static int add_limits(struct scope *s)
 	/* Its default would be a limit that nobody asked for. */
 	int r = scope_add_u64(s, "u64", "TasksMax", UINT64_MAX);
 
+	/* Nor does it end the container because the kernel killed one of its processes. */
+	if (r == 0)
+		r = scope_add(s, "-string", "OOMPolicy", "continue");
 	return r < 0 ? r : scope_add_limits(s, false);
 }
 
@@ -136,13 +139,19 @@ int plan_cgroup_scope(struct arena *a, const struct spec *spec, const struct fac
 	struct scope s = {a, plan, e};
 	int r;
 
-	if (facts->cgroup.arrangement != CGROUP_UNIFIED) {
+	if (facts->cgroup.arrangement == CGROUP_V1 || facts->cgroup.arrangement == CGROUP_NONE) {
 		err_set(e, ERR_CGROUP, -EOPNOTSUPP,
-			"the systemd cgroup manager needs a host with cgroup v2 alone");
+			"the systemd cgroup manager needs a host with cgroup v2");
 		return err_hint(e, "--cgroup-manager=cgroupfs works here");
 	}
 	*e = (struct err){0};
 	plan->unified = true;
+	/* Where the scope has no cgroup of systemd's in one of them it gets one of ours. */
+	if (facts->cgroup.arrangement == CGROUP_HYBRID) {
+		r = plan_cgroup_use_v1(a, facts, plan, e);
+		if (r < 0)
+			return r;
+	}
 	plan->user_manager = facts->user_manager;
 	r = name_scope(&s, spec->linux_.cgroups_path, id, plan->user_manager);
 	if (r == 0)

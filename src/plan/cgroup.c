@@ -161,8 +161,8 @@ static void add_v1(struct plan_cgroup *plan, const struct cgroup_hierarchy *h)
  * freezing and killing are done by the v2 one. Where there is none, the first is the freezer, or
  * any that tells which processes there are; and the devices', for rules that an update may bring.
  */
-static int use_v1(struct arena *a, const struct facts *facts, struct plan_cgroup *plan,
-		  struct err *e)
+int plan_cgroup_use_v1(struct arena *a, const struct facts *facts, struct plan_cgroup *plan,
+		       struct err *e)
 {
 	const struct facts_cgroup *f = &facts->cgroup;
 
@@ -222,7 +222,7 @@ static int plan_cgroupfs(struct arena *a, const struct spec *spec, const struct 
 		return MIN(r, 0);
 	plan->unified = facts->cgroup.arrangement != CGROUP_V1;
 	if (facts->cgroup.arrangement != CGROUP_UNIFIED)
-		r = use_v1(a, facts, plan, e);
+		r = plan_cgroup_use_v1(a, facts, plan, e);
 	return r < 0 ? r : choose_path(a, spec, facts, id, plan, e);
 }
 

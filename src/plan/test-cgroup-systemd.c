@@ -84,6 +84,7 @@ static void test_names(void **state)
 	expect("string Slice system.slice");
 	expect("bool Delegate true");
 	expect("u64 TasksMax 18446744073709551615");
+	expect("-string OOMPolicy continue");
 	facts.user_manager = true;
 	assert_int_equal(build(""), 0);
 	assert_string_equal(plan.path, "/user.slice/coracle-ID.scope");

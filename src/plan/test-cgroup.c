@@ -220,6 +220,12 @@ static void test_managers(void **state)
 	expect_path("{}", "/user.slice/coracle-ID.scope");
 	assert_true(plan.user_manager);
 	be_hybrid();
+	expect_path("{}", "/user.slice/coracle-ID.scope");
+	assert_int_equal(plan.n_v1, 0);
+	facts.euid = 0;
+	expect_path("{'resources':{'pids':{'limit':5}}}", "/user.slice/coracle-ID.scope");
+	assert_int_equal(plan.n_v1, 1);
+	facts.cgroup.arrangement = CGROUP_V1;
 	expect_error("{}", ERR_CGROUP, "");
 	manager = CGROUP_MANAGER_DISABLED;
 	expect_path("{'cgroupsPath':'/x','resources':{'devices':[{'allow':false,'access':'rwm'}]}}",

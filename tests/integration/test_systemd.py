@@ -4,11 +4,13 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import tempfile
 
 import pytest
 
 import worlds
 from harness import ANY, poll_until
+from test_cgroups import cgroup_of, read, v1_mount
 
 USER = worlds.USER
 SYSTEMD = next((p for p in ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
@@ -169,6 +171,100 @@ def test_no_systemd(runtime, bundle, world):
                 error="systemd makes no scope .*connect to systemd|coracle-systemd is not installed")
 
 
+class HybridManager:
+    """systemd on a hybrid host, as root. It is a user's all the same, since there is one machine: its
+    sockets are where the machine's would be, in a mount namespace that the commands enter."""
+
+    def __init__(self, folder, name, runtime):
+        self.runtime, self.name = runtime, name
+        units = folder / "units"
+        units.mkdir()
+        # Units like our scopes are looked for behind these.
+        for unit in ("default.target", "shutdown.target"):
+            (units / unit).write_text("[Unit]\nDescription=nothing\n")
+        self.cgroups = [pathlib.Path("/sys/fs/cgroup", h, name) for h in ("unified", "systemd")]
+        for path in self.cgroups:
+            path.mkdir()
+        self.environment = {"XDG_RUNTIME_DIR": "/run", "SYSTEMD_UNIT_PATH": f"{units}:",
+                            "PATH": "/usr/bin:/bin"}
+        script = ("mkdir -p /run/systemd && mount -t tmpfs none /run/systemd && "
+                  f"mkdir /run/systemd/system && exec {SYSTEMD} --user")
+        self.process = subprocess.Popen(
+            ["unshare", "-m", "--propagation", "private", "sh", "-c", script],
+            env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, preexec_fn=self.enter)
+        poll_until(lambda: self.systemctl("is-active", "default.target").stdout == "active\n",
+                   "systemd --user is up")
+
+    def enter(self):
+        for path in self.cgroups:
+            (path / "cgroup.procs").write_text("0")
+
+    def inside(self, *command):
+        return ["nsenter", "-m", "-t", str(self.process.pid), *map(str, command)]
+
+    def systemctl(self, *args):
+        return subprocess.run(self.inside("systemctl", "--user", *args), env=self.environment,
+                              text=True, capture_output=True, timeout=20)
+
+    def coracle(self, *args):
+        with open(os.devnull) as nothing, tempfile.TemporaryFile("w+") as words:
+            done = subprocess.run(self.inside(*self.runtime.command(*args)), env=self.environment,
+                                  stdin=nothing, stdout=words, stderr=words, timeout=20)
+            words.seek(0)
+            assert done.returncode == 0, words.read()
+
+    def close(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        (self.cgroups[0] / "cgroup.kill").write_text("1")
+        poll_until(lambda: "populated 0" in (self.cgroups[0] / "cgroup.events").read_text(),
+                   "nothing is left of systemd --user")
+        for top in self.cgroups:
+            for path in (*sorted(top.rglob("*/"), reverse=True), top):
+                path.rmdir()
+
+
+@pytest.fixture
+def hybrid(runtime, world, folder, marker, program):
+    world.need(world.host_root and world.arrangement == "hybrid", "needs root and a hybrid host")
+    world.need(SYSTEMD and not os.path.exists("/run/systemd/private"), "needs systemd, not running")
+    world.need((program.parent / "coracle-systemd").exists(), "needs a build with libsystemd")
+    m = HybridManager(folder, f"{marker}-systemd", runtime)
+    yield m
+    m.close()
+
+
+def test_hybrid(hybrid, bundle, world, marker):
+    """The scope is in the v2 hierarchy; v1 ones in which a limit is have a cgroup of the same name,
+    which is gone with the container."""
+    for controller in ("pids", "memory"):
+        world.need(v1_mount(controller), f"needs the controller {controller} in cgroup v1")
+    bundle.linux["resources"] = {"pids": {"limit": 30}, "memory": {"limit": 64 << 20}}
+    bundle.args("/bin/sleep", "1000").save()
+    pid_file, name = bundle.path / "pid", f"{marker}-web"
+    hybrid.coracle("--systemd-cgroup", "run", "--detach", "--pid-file", pid_file, "-b", bundle.path,
+                   name)
+    pid = int(pid_file.read_text())
+    unit = f"coracle-{name}.scope"
+    assert cgroup_of(pid, "").name == unit
+    folders = [cgroup_of(pid, controller) for controller in ("pids", "memory")]
+    assert [f.name for f in folders] == [unit, unit]
+    assert read(pid, "pids", "pids.max") == "30"
+    assert read(pid, "memory", "memory.limit_in_bytes") == str(64 << 20)
+    hybrid.coracle("update", "--pids-limit", "40", "--cpu-share", "512", name)
+    hybrid.systemctl("daemon-reload")
+    assert read(pid, "pids", "pids.max") == "40"
+    assert read(pid, "cpu", "cpu.shares") == "512"
+    told = hybrid.systemctl("show", "-p", "TasksMax,OOMPolicy,Delegate", unit).stdout.split()
+    assert set(told) == {"TasksMax=40", "OOMPolicy=continue", "Delegate=yes"}
+    folders += [cgroup_of(pid, "cpu"), cgroup_of(pid, "")]
+    hybrid.coracle("pause", name)
+    hybrid.coracle("resume", name)
+    hybrid.coracle("delete", "--force", name)
+    assert not any(f.exists() for f in folders)
+
+
 def test_needs_v2(runtime, bundle, world):
-    world.need(world.arrangement == "hybrid", "needs a hybrid host")
-    runtime.run(bundle, flags=("--systemd-cgroup",), error="needs a host with cgroup v2 alone")
+    world.need(world.arrangement == "v1", "needs a host with cgroup v1 alone")
+    runtime.run(bundle, flags=("--systemd-cgroup",), error="needs a host with cgroup v2")
