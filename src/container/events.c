@@ -27,7 +27,8 @@ struct watch {
 	struct cgroup cgroup;
 	int oom_fd;
 	short oom_events;
-	struct cgroup_oom oom;
+	struct cgroup_oom oom;  /* what was told of */
+	struct cgroup_oom seen; /* what was counted when it was last looked at */
 	struct snapshot last;
 	unsigned looks; /* v1: how often still to look for a kill that is under way */
 	int (*tell)(void *data, const struct container_event *ev, struct err *e);
@@ -82,22 +83,30 @@ static int read_processes(struct watch *w, struct snapshot *s, struct err *e)
 	return 0;
 }
 
+/* Has the kernel killed since @w->oom? What it says is kept: soon the cgroup may be gone. */
+static bool kills_now(struct watch *w)
+{
+	struct cgroup_oom now;
+
+	if (w->oom_fd >= 0 && cgroup_oom_peek(&w->cgroup, &now) == 0 &&
+	    now.kills > MAX(w->oom.kills, w->seen.kills))
+		w->seen = now;
+	return w->seen.kills > w->oom.kills;
+}
+
 /* Take the place of the last one. It stays where that is not possible any more, and when the kernel
- * begins to kill meanwhile: it counts before it kills. */
+ * begins to kill meanwhile: it counts before it kills. Processes first, they go first. */
 static void look_around(struct watch *w)
 {
 	struct snapshot s = {.n = 0};
-	struct cgroup_oom now = w->oom;
 	struct err ignored;
 	int r;
 
 	arena_init(&s.arena, NULL, 0);
-	r = cgroup_stats_read(&s.arena, &w->cgroup, &s.stats, &ignored);
-	if (r == 0)
-		r = read_processes(w, &s, &ignored);
-	if (r == 0 && w->oom_fd >= 0)
-		r = cgroup_oom_peek(&w->cgroup, &now);
-	if (r < 0 || s.n == 0 || now.kills != w->oom.kills) {
+	r = read_processes(w, &s, &ignored);
+	if (r == 0 && !kills_now(w))
+		r = cgroup_stats_read(&s.arena, &w->cgroup, &s.stats, &ignored);
+	if (r < 0 || s.n == 0 || kills_now(w)) {
 		arena_done(&s.arena);
 		return;
 	}
@@ -173,6 +182,18 @@ static int tell_oom(struct watch *w, uint64_t group_kills, struct err *e)
 	return r;
 }
 
+/* The container has ended, or was looked at for a while: its cgroup may tell why, or be gone. */
+static int look_again(struct watch *w, struct err *e)
+{
+	struct cgroup_oom before = w->oom;
+
+	if (!kills_now(w))
+		return 0;
+	w->oom = w->seen;
+	w->looks = 0;
+	return tell_oom(w, before.group_kills, e);
+}
+
 /* v2 wakes for other reasons too: above memory.high, at the limit without killing. v1 wakes before
  * it kills and tells nobody when it has: looking again soon is all there is to do, and after a
  * while that it met the limit is told as it is (memory.disableOOMKiller). */
@@ -189,22 +210,12 @@ static int look_for_oom(struct watch *w, bool woken, struct err *e)
 	else if (w->looks > 0)
 		w->looks--;
 	if (w->oom.kills == before.kills && !(is_v1 && w->looks == 0 && !woken)) {
-		if (woken)
-			look_around(w);
-		return 0;
+		if (!woken)
+			return 0;
+		look_around(w);
+		return look_again(w, e);
 	}
 	w->looks = 0;
-	return tell_oom(w, before.group_kills, e);
-}
-
-/* The container has ended; its cgroup may be gone, or tell why. */
-static int look_at_end(struct watch *w, struct err *e)
-{
-	struct cgroup_oom before = w->oom;
-
-	if (w->oom_fd < 0 || cgroup_oom_peek(&w->cgroup, &w->oom) < 0 ||
-	    w->oom.kills <= before.kills)
-		return 0;
 	return tell_oom(w, before.group_kills, e);
 }
 
@@ -234,7 +245,7 @@ static int watch(struct watch *w, unsigned interval_ms, struct err *e)
 		r = 0;
 		/* Its last event may come together with its end, or be late for it. */
 		if (fds[0].revents)
-			return look_at_end(w, e);
+			return look_again(w, e);
 		if ((fds[1].revents && w->oom_fd >= 0) || w->looks > 0)
 			r = look_for_oom(w, fds[1].revents, e);
 		if (r == 0 && sys_now_ms() >= next) {
