@@ -32,13 +32,6 @@ static int bad_mount(struct builder *b, const struct resolved *m, const char *wh
 	return err_where(b->e, "%s.options", m->origin);
 }
 
-static uint64_t propagation_flags(const char *name)
-{
-	const struct mount_option *o = mount_option_find(name);
-
-	return o && o->kind == OPTION_PROPAGATION ? o->set : 0;
-}
-
 static void add_word(struct resolved *m, const char *word)
 {
 	m->words[m->n_words++] = word;
@@ -204,7 +197,7 @@ static int resolve(struct builder *b, size_t n, struct resolved *m)
  * appear on the host. What init opens is a copy of a slave already. */
 static uint64_t slot_propagation(const struct builder *b, uint64_t wanted)
 {
-	uint64_t root = propagation_flags(b->spec->linux_.rootfs_propagation);
+	uint64_t root = mount_option_propagation(b->spec->linux_.rootfs_propagation);
 
 	if (wanted == 0)
 		return MS_REC | ((root & MS_PRIVATE) ? MS_PRIVATE : MS_SLAVE);
@@ -236,7 +229,7 @@ static bool is_peer(const struct builder *b, const struct resolved *m)
 {
 	return (m->attr.propagation & MS_SHARED) && b->facts->admin && !b->new_user_ns &&
 	       !b->joined_user_ns &&
-	       (propagation_flags(b->spec->linux_.rootfs_propagation) & MS_SHARED);
+	       (mount_option_propagation(b->spec->linux_.rootfs_propagation) & MS_SHARED);
 }
 
 static int plan_bind(struct builder *b, struct resolved *m)
@@ -380,7 +373,7 @@ static bool takes_label(const struct builder *b, const struct resolved *m, const
 	return b->label != 0;
 }
 
-static struct plan_empty empty(struct builder *b)
+struct plan_empty plan_empty_mount(struct builder *b)
 {
 	return (struct plan_empty){
 		.fstype = block_string(&b->block, "tmpfs"),
@@ -483,7 +476,7 @@ static struct plan_mount sysfs_instead(struct builder *b, const struct resolved 
 	o.instead = block_string(&b->block, "/sys");
 	if (!is_mounted(b, cgroups)) {
 		o.hide = block_string(&b->block, cgroups);
-		o.empty = empty(b);
+		o.empty = plan_empty_mount(b);
 	}
 	return o;
 }
@@ -670,124 +663,4 @@ int plan_mounts(struct builder *b)
 			r = plan_instance(b, &m);
 	}
 	return r;
-}
-
-/* --- root filesystem and what is done after the mounts -----------------------------------------
- */
-
-void plan_shared_root(struct builder *b, plan_slot slot)
-{
-	plan_add_ROOTFS(&b->block, "root.path",
-			(struct plan_rootfs){
-				.slot = slot,
-				.source = block_string(&b->block, b->options->rootfs),
-			});
-	if (b->options->purpose == PURPOSE_EXEC)
-		plan_add_CHROOT(&b->block, "root.path", (struct plan_chroot){0});
-}
-
-int plan_rootfs(struct builder *b)
-{
-	const char *wanted = b->spec->linux_.rootfs_propagation;
-	uint64_t ms = propagation_flags(wanted);
-	const char *image = spec_annotation(b->spec, "run.oci.coracle.image");
-	plan_slot slot = PLAN_NO_SLOT;
-	bool seen = plan_hooks_see_rootfs(b);
-
-	if (image && b->plan->shared.wanted)
-		return plan_unsupported(b, "annotations[\"run.oci.coracle.image\"]");
-	if (b->plan->shared.wanted) {
-		plan_shared_root(
-			b, plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_ROOT,
-								      .path = b->options->rootfs,
-								      .origin = "root.path"}));
-		return 0;
-	}
-	/* The host's mounts may come in (slave) but ours never go out; pivot_root refuses shared
-	 * ones. What the configuration wants for the root is set after the pivot. */
-	plan_add_PROPAGATION(
-		&b->block, wanted[0] != '\0' ? "linux.rootfsPropagation" : "",
-		(struct plan_propagation){
-			.path = block_string(&b->block, "/"),
-			.ms_flags = (ms & MS_PRIVATE) ? MS_REC | MS_PRIVATE : MS_REC | MS_SLAVE,
-		});
-	if (image)
-		slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_ROOT,
-								  .path = b->options->rootfs,
-								  .origin = "root.path"});
-	else if (b->host_opens)
-		slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_TREE,
-								  .path = b->options->rootfs,
-								  .recursive = true,
-								  .origin = "root.path"});
-	plan_add_ROOTFS(&b->block, "root.path",
-			(struct plan_rootfs){
-				.slot = slot,
-				.source = block_string(&b->block, b->options->rootfs),
-				.attach = block_string(&b->block, seen ? b->options->rootfs : "/"),
-				.otherwise = seen ? block_string(&b->block, "/") : 0,
-			});
-	return 0;
-}
-
-/* What is private was made so before the mounts; what the configuration makes otherwise by a
- * mount's own option stays. */
-static uint64_t root_propagation(uint64_t ms)
-{
-	return (ms & MS_PRIVATE) ? MS_PRIVATE : ms;
-}
-
-static void plan_root(struct builder *b)
-{
-	struct block *k = &b->block;
-
-	/* Others live with what lies below: nothing of it is hidden or detached. */
-	if (b->plan->shared.wanted) {
-		plan_add_CHROOT(k, "root.path", (struct plan_chroot){0});
-		return;
-	}
-	if (b->options->no_pivot) {
-		const plan_str hide[] = {block_string(k, "/proc"), block_string(k, "/sys")};
-
-		plan_add_CHROOT(
-			k, "root.path",
-			(struct plan_chroot){
-				.hide = block_array(k, hide, ARRAY_SIZE(hide), sizeof(hide[0])),
-				.empty = empty(b),
-			});
-		return;
-	}
-	plan_add_PIVOT(k, "root.path", (struct plan_none){0});
-	for (unsigned n = 0; n < b->root_mounts; n++)
-		plan_add_DETACH(k, "root.path", (struct plan_none){0});
-}
-
-int plan_masks(struct builder *b)
-{
-	const struct spec_linux *l = &b->spec->linux_;
-	struct block *k = &b->block;
-	plan_str null = block_string(k, "dev/null");
-	struct plan_empty hidden = empty(b);
-	uint64_t ms = propagation_flags(l->rootfs_propagation);
-
-	for (size_t n = 0; n < l->readonly_paths.n; n++)
-		plan_add_READONLY(k, plan_origin(b, "linux.readonlyPaths[%u]", (unsigned)n),
-				  (struct plan_path){block_string(k, l->readonly_paths.items[n])});
-	for (size_t n = 0; n < l->masked_paths.n; n++)
-		plan_add_MASK(k, plan_origin(b, "linux.maskedPaths[%u]", (unsigned)n),
-			      (struct plan_mask){
-				      .path = block_string(k, l->masked_paths.items[n]),
-				      .null = null,
-				      .empty = hidden,
-			      });
-	if (b->spec->root_readonly)
-		plan_add_SET_READONLY(k, "root.readonly", (struct plan_path){block_string(k, "/")});
-	plan_root(b);
-	if (ms != 0)
-		plan_add_ROOT_PROPAGATION(k, "linux.rootfsPropagation",
-					  (struct plan_propagation){
-						  .path = block_string(k, "/"),
-						  .ms_flags = root_propagation(ms),
-					  });
-	return 0;
 }

@@ -231,11 +231,14 @@ void plan_time_offsets(struct builder *b);
  * becomes its process's user's (config-linux.md, "Cgroup ownership"). */
 void plan_delegate_cgroup(struct builder *b, const char *target);
 
-/* build-mount.c: rootfs, mounts, masks, pivot. */
+/* build-mount.c: mounts; an empty file system, as masks and some mounts need it. */
+int plan_mounts(struct builder *b);
+struct plan_empty plan_empty_mount(struct builder *b);
+
+/* build-root.c: rootfs; masks, and the pivot. */
 int plan_rootfs(struct builder *b);
 /* The root filesystem that is attached already: by the host half, in @slot, or for an exec. */
 void plan_shared_root(struct builder *b, plan_slot slot);
-int plan_mounts(struct builder *b);
 int plan_masks(struct builder *b);
 
 /* build-idmap.c: the mapping of mount @m, from its uidMappings, or @text ("uids=…;gids=…", may be

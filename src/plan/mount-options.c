@@ -197,3 +197,10 @@ const struct mount_option *mount_option_find(const char *name)
 	}
 	return NULL;
 }
+
+uint64_t mount_option_propagation(const char *name)
+{
+	const struct mount_option *o = mount_option_find(name);
+
+	return o && o->kind == OPTION_PROPAGATION ? o->set : 0;
+}

@@ -26,6 +26,9 @@ struct mount_option {
 /* The row for @name, or NULL: then it is an option of the file system. */
 const struct mount_option *mount_option_find(const char *name);
 
+/* MS_* for the name of a propagation ("rslave"), or 0. */
+uint64_t mount_option_propagation(const char *name);
+
 /* NULL-terminated list of the names that may be used, for `features`. */
 extern const char *const plan_mount_option_names[];
 
