@@ -91,6 +91,8 @@ int load_facts(struct runtime *rt, const struct spec *spec, const char *facts_fi
 		.cgroup_v1 = plan_cgroup_needs_v1(spec),
 		.devices = spec->linux_.resources.n_devices > 0,
 		.nested = makes_nodes_in_rootfs(spec),
+		.tree_namespaces =
+			spec_namespace_find(spec, NS_MOUNT) && !spec_namespace_find(spec, NS_USER),
 		.manager = manager == CGROUP_MANAGER_SYSTEMD,
 		.sub_ids = spec_namespace_find(spec, NS_USER) && spec->linux_.uid_mappings.n == 0,
 		.limits = spec->process.n_rlimits > 0 && spec_namespace_find(spec, NS_USER),

@@ -120,6 +120,13 @@ static int probe_limits(struct facts *f, struct err *e)
 	return 0;
 }
 
+/* Flags are looked at first, then the privilege, then the descriptor, which is none. */
+static bool probe_tree_namespaces(void)
+{
+	return sys_open_tree(-1, "", OPEN_TREE_NAMESPACE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH) ==
+	       -EBADF;
+}
+
 int facts_probe(struct arena *a, struct facts_needs needs, struct facts *ret, struct err *e)
 {
 	struct facts f = {
@@ -143,7 +150,8 @@ int facts_probe(struct arena *a, struct facts_needs needs, struct facts *ret, st
 		r = cgroup_probe(a, needs.cgroup_self, needs.cgroup_v1, &f.cgroup, e);
 	if (r < 0)
 		return r;
-	if (needs.nested || (needs.devices && f.may_bpf))
+	f.tree_namespaces = needs.tree_namespaces && f.admin && probe_tree_namespaces();
+	if (needs.nested || f.tree_namespaces || (needs.devices && f.may_bpf))
 		f.nested = !is_first_map(proc_open_at(proc_fd, "self/uid_map", O_RDONLY));
 	f.may_bpf = f.may_bpf && !f.nested;
 	if (needs.manager)

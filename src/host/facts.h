@@ -10,14 +10,15 @@
 
 /* What the command needs beyond credentials. */
 struct facts_needs {
-	bool cgroup;      /* the arrangement */
-	bool cgroup_self; /* the caller's own cgroup too */
-	bool cgroup_v1;   /* v1 hierarchies too: a limit was asked for */
-	bool limits;      /* the caller's resource limits */
-	bool sub_ids;     /* the caller's subordinate ids */
-	bool devices;     /* whether a device policy may be loaded */
-	bool nested;      /* whether device nodes can be made */
-	bool manager;     /* whose systemd is asked */
+	bool cgroup;          /* the arrangement */
+	bool cgroup_self;     /* the caller's own cgroup too */
+	bool cgroup_v1;       /* v1 hierarchies too: a limit was asked for */
+	bool limits;          /* the caller's resource limits */
+	bool sub_ids;         /* the caller's subordinate ids */
+	bool devices;         /* whether a device policy may be loaded */
+	bool nested;          /* whether device nodes can be made */
+	bool manager;         /* whose systemd is asked */
+	bool tree_namespaces; /* whether a mount namespace can begin with one tree */
 };
 
 /* Returns 0 or -errno; strings live in @a. */

@@ -24,6 +24,14 @@ static int open_tree(const char *path, bool recursive, bool nofollow, struct err
 	return fd;
 }
 
+static int open_mounts(const char *path, struct err *e)
+{
+	int fd = sys_open_tree(AT_FDCWD, path,
+			       OPEN_TREE_NAMESPACE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+
+	return fd < 0 ? err_sys(e, ERR_ROOTFS, fd, "open the root filesystem \"%s\"", path) : fd;
+}
+
 static int open_namespace(const char *path, struct err *e)
 {
 	int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
@@ -48,6 +56,8 @@ static int open_slot(const struct launch_request *q, const struct plan_slot_sour
 	case SLOT_TREE:
 	case SLOT_DEVICE:
 		return open_tree(s->path, s->recursive, s->nofollow, e);
+	case SLOT_MOUNTS:
+		return open_mounts(s->path, e);
 	case SLOT_FILE:
 		return open_namespace(s->path, e);
 	case SLOT_APPEND:

@@ -255,7 +255,7 @@ static int plan_bind(struct builder *b, struct resolved *m)
 		if (r < 0)
 			return r;
 	}
-	if (b->host_opens || m->peer || userns)
+	if (b->host_opens || b->tree_ns || m->peer || userns)
 		slot = plan_add_slot(
 			b, (struct plan_slot_source){.kind = SLOT_TREE,
 						     .path = source,

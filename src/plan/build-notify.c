@@ -11,7 +11,7 @@ void plan_notify_mount(struct builder *b)
 
 	if (!source)
 		return;
-	if (b->host_opens)
+	if (b->host_opens || b->tree_ns)
 		slot = plan_add_slot(b,
 				     (struct plan_slot_source){.kind = SLOT_TREE, .path = source});
 	plan_add_BIND(&b->block, "",

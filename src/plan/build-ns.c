@@ -232,6 +232,9 @@ int plan_namespaces(struct builder *b)
 	} else {
 		b->plan->shape = SHAPE_DIRECT;
 		b->plan->clone_flags = create & ~(uint64_t)CLONE_NEWCGROUP;
+		b->tree_ns = plan_tree_namespace(b, create);
+		if (b->tree_ns)
+			b->plan->clone_flags &= ~(uint64_t)CLONE_NEWNS;
 		if (plan_makes_network(b->spec)) {
 			b->plan->clone_flags &= ~(uint64_t)CLONE_NEWNET;
 			join_network(b);

@@ -2,6 +2,7 @@
  * becomes the root. */
 #include <errno.h>
 
+#include "base/str.h"
 #include "base/sys.h"
 #include "plan/build.h"
 #include "plan/mount-options.h"
@@ -15,6 +16,70 @@ void plan_shared_root(struct builder *b, plan_slot slot)
 			});
 	if (b->options->purpose == PURPOSE_EXEC)
 		plan_add_CHROOT(&b->block, "root.path", (struct plan_chroot){0});
+}
+
+/* File systems that are made of nothing but their options: no path of the host is in them. */
+static bool needs_no_path(const struct spec_mount *m)
+{
+	static const char *const types[] = {"proc",   "sysfs",  "tmpfs",  "devpts",
+					    "mqueue", "cgroup", "cgroup2"};
+
+	for (size_t n = 0; n < ARRAY_SIZE(types); n++)
+		if (str_eq(m->type, types[n]))
+			return true;
+	return false;
+}
+
+static bool has_option(const struct spec_mount *m, enum mount_option_kind kind, const char *name)
+{
+	for (size_t n = 0; n < m->options.n; n++) {
+		const struct mount_option *o = mount_option_find(m->options.items[n]);
+
+		if (str_eq(m->options.items[n], name) || (o && o->kind == kind))
+			return true;
+	}
+	return false;
+}
+
+/* What the host half opens as a tree, or what needs nothing. A link that is copied is read where
+ * init is; a mount on the root, and a remount, are about what is there before. */
+static bool suits(const struct spec_mount *m)
+{
+	if (m->destination[strspn(m->destination, "/.")] == '\0' ||
+	    has_option(m, OPTION_REMOUNT, "copy-symlink"))
+		return false;
+	return has_option(m, OPTION_BIND, "bind") || needs_no_path(m);
+}
+
+bool plan_tree_namespace(const struct builder *b, uint64_t create)
+{
+	const struct spec *s = b->spec;
+
+	if (!b->facts->tree_namespaces || b->facts->nested || !(create & CLONE_NEWNS) ||
+	    b->options->no_pivot || plan_hooks_see_rootfs(b) ||
+	    mount_option_propagation(s->linux_.rootfs_propagation) & (MS_SHARED | MS_UNBINDABLE))
+		return false;
+	for (size_t n = 0; n < s->n_mounts; n++)
+		if (!suits(&s->mounts[n]))
+			return false;
+	return true;
+}
+
+/* The copies are peers of the host's mounts, which what we mount must not reach. */
+static void enter_tree(struct builder *b, uint64_t ms)
+{
+	plan_slot slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_MOUNTS,
+								    .path = b->options->rootfs,
+								    .origin = "root.path"});
+
+	plan_add_JOIN(&b->block, "root.path",
+		      (struct plan_join){.flags = CLONE_NEWNS, .slot = slot});
+	plan_add_PROPAGATION(
+		&b->block, "root.path",
+		(struct plan_propagation){
+			.path = block_string(&b->block, "/"),
+			.ms_flags = (ms & MS_PRIVATE) ? MS_REC | MS_PRIVATE : MS_REC | MS_SLAVE,
+		});
 }
 
 int plan_rootfs(struct builder *b)
@@ -32,6 +97,10 @@ int plan_rootfs(struct builder *b)
 			b, plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_ROOT,
 								      .path = b->options->rootfs,
 								      .origin = "root.path"}));
+		return 0;
+	}
+	if (b->tree_ns) {
+		enter_tree(b, ms);
 		return 0;
 	}
 	/* The host's mounts may come in (slave) but ours never go out; pivot_root refuses shared
@@ -77,6 +146,8 @@ static void plan_root(struct builder *b)
 		plan_add_CHROOT(k, "root.path", (struct plan_chroot){0});
 		return;
 	}
+	if (b->tree_ns)
+		return;
 	if (b->options->no_pivot) {
 		const plan_str hide[] = {block_string(k, "/proc"), block_string(k, "/sys")};
 

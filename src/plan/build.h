@@ -55,6 +55,7 @@ struct plan_parameters {
 enum plan_slot_kind {
 	SLOT_TREE,     /* a detached copy of the mount tree at path */
 	SLOT_FILE,     /* path, for reading: a namespace */
+	SLOT_MOUNTS,   /* a new mount namespace with the tree at path, and nothing else */
 	SLOT_NETWORK,  /* a new network namespace, made beside the planning */
 	SLOT_TARGET,   /* exec: a pidfd of the container's init */
 	SLOT_LISTENER, /* create: the socket on which start will knock */
@@ -182,6 +183,7 @@ struct builder {
 	struct block block;
 	bool new_user_ns, joined_user_ns;
 	bool host_opens; /* the host half opens what init could not reach */
+	bool tree_ns;    /* the mount namespace begins with the root filesystem alone */
 	/* Ids with which files are made while setting up, and whether setgroups works. */
 	uint32_t setup_uid, setup_gid;
 	unsigned root_mounts; /* on "/" */
@@ -240,6 +242,10 @@ int plan_rootfs(struct builder *b);
 /* The root filesystem that is attached already: by the host half, in @slot, or for an exec. */
 void plan_shared_root(struct builder *b, plan_slot slot);
 int plan_masks(struct builder *b);
+/* May the container begin in a mount namespace that has nothing but its root filesystem, so that
+ * nothing of the host's is copied, detached, or there by mistake? For who needs nothing of the host
+ * but what the host half can open before. */
+bool plan_tree_namespace(const struct builder *b, uint64_t create);
 
 /* build-idmap.c: the mapping of mount @m, from its uidMappings, or @text ("uids=…;gids=…", may be
  * NULL), or the container's user namespace. */

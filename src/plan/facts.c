@@ -326,6 +326,7 @@ int facts_parse(struct arena *a, char *text, size_t len, struct facts *ret, stru
 		{"admin", JSON_TRUE, read_bool, offsetof(struct facts, admin)},
 		{"mayMapIds", JSON_TRUE, read_bool, offsetof(struct facts, may_map_ids)},
 		{"mayBpf", JSON_TRUE, read_bool, offsetof(struct facts, may_bpf)},
+		{"treeNamespaces", JSON_TRUE, read_bool, offsetof(struct facts, tree_namespaces)},
 		{"capabilities", JSON_ARRAY, read_capabilities,
 		 offsetof(struct facts, capabilities)},
 		{"lastCap", JSON_NUMBER, read_u32, offsetof(struct facts, last_cap)},
@@ -406,6 +407,7 @@ void facts_write(const struct facts *f, struct json_writer *w)
 	json_kv_bool(w, "admin", f->admin);
 	json_kv_bool(w, "mayMapIds", f->may_map_ids);
 	json_kv_bool(w, "mayBpf", f->may_bpf);
+	json_kv_bool(w, "treeNamespaces", f->tree_namespaces);
 	json_key(w, "capabilities");
 	json_array_begin(w);
 	for (unsigned n = 0; n < CAPABILITY_MAX; n++) {

@@ -40,6 +40,7 @@ struct facts {
 	uint32_t sub_uid, sub_uid_count, sub_gid, sub_gid_count;
 	bool admin;            /* CAP_SYS_ADMIN over our mount namespace's owner */
 	bool may_map_ids;      /* CAP_SETUID and CAP_SETGID: uid_map may be written directly */
+	bool tree_namespaces;  /* open_tree(OPEN_TREE_NAMESPACE) (7.0), and for us */
 	bool may_bpf;          /* CAP_BPF or CAP_SYS_ADMIN in the first user namespace */
 	uint64_t capabilities; /* our permitted set */
 	unsigned last_cap;     /* the kernel's highest capability number */
@@ -57,11 +58,11 @@ struct facts {
 /* Read facts from JSON, as facts_write() makes it. Every key may be left out; what is not said is a
  * caller with all privileges on a unified host:
  *
- *     {"euid": 0, "egid": 0, "admin": true, "mayMapIds": true, "mayBpf": true,
- *      "capabilities": ["CAP_CHOWN", ...], "lastCap": 40, "ignoredSignals": [13],
- *      "cpusLimited": false, "nested": false, "userManager": false, "architecture":
- * "SCMP_ARCH_X86_64", "subUid": 100000, "subUidCount": 65536, "subGid": 100000, "subGidCount":
- * 65536, "rlimits": {"RLIMIT_NOFILE": {"soft": 1024, "hard": 524288}, ...}, "cgroup":
+ *     {"euid": 0, "egid": 0, "admin": true, "mayMapIds": true, "mayBpf": true, "treeNamespaces":
+ * false, "capabilities": ["CAP_CHOWN", ...], "lastCap": 40, "ignoredSignals": [13], "cpusLimited":
+ * false, "nested": false, "userManager": false, "architecture": "SCMP_ARCH_X86_64", "subUid":
+ * 100000, "subUidCount": 65536, "subGid": 100000, "subGidCount": 65536, "rlimits":
+ * {"RLIMIT_NOFILE": {"soft": 1024, "hard": 524288}, ...}, "cgroup":
  * {"arrangement": "unified" | "hybrid" | "v1" | "none", "unifiedMountPoint": "/sys/fs/cgroup",
  * "unifiedSelfPath": "/", "selfWritable": true, "parentWritable": false, "v1": [{"controllers":
  * "cpu,cpuacct", "mountPoint": "/sys/fs/cgroup/cpu,cpuacct", "selfPath": "/"}]}}
