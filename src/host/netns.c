@@ -59,6 +59,20 @@ static void await_maker(struct netns_maker *m)
 	m->pidfd = fd_close(m->pidfd);
 }
 
+/* At a descriptor that both know, since not every architecture's child shares our memory. */
+static int make_at_place(void *arg)
+{
+	struct netns_maker *m = arg;
+	int r;
+
+	(void)make(m);
+	r = m->fd < 0 ? m->fd : sys_dup3(m->fd, m->place, O_CLOEXEC);
+	if (m->fd >= 0)
+		(void)sys_close(m->fd);
+	m->fd = MIN(r, 0);
+	return r < 0;
+}
+
 /* While we sleep. */
 static void make_now(struct netns_maker *m)
 {
@@ -70,16 +84,24 @@ static void make_now(struct netns_maker *m)
 		.pidfd = (uint64_t)(uintptr_t)&pidfd,
 		.exit_signal = SIGCHLD,
 	};
-	pid_t pid;
+	siginfo_t info = {0};
+	int r;
 
-	m->fd = -EIO;
-	pid = sys_clone3_vfork(&args, stack, sizeof(stack), make, m);
-	if (pid < 0) {
-		pidfd = -EBADF;
-		m->fd = pid;
+	m->place = sys_openat(AT_FDCWD, "/", O_PATH | O_CLOEXEC, 0);
+	if (m->place < 0) {
+		m->fd = m->place;
 		return;
 	}
-	(void)sys_wait_pidfd(pidfd, NULL, WEXITED);
+	m->fd = -EIO;
+	r = sys_clone3_vfork(&args, stack, sizeof(stack), make_at_place, m);
+	if (r < 0) {
+		pidfd = -EBADF;
+		m->fd = r;
+	} else if (sys_wait_pidfd(pidfd, &info, WEXITED) == 0 && info.si_code == CLD_EXITED &&
+		   info.si_status == 0) {
+		m->fd = TAKE_FD(m->place);
+	}
+	m->place = fd_close(m->place);
 }
 
 int netns_take(struct netns_maker *m, struct err *e)

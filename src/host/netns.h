@@ -13,12 +13,13 @@ struct netns_maker {
 	int pidfd;    /* of who is to make it beside us, else -EBADF */
 	bool claimed; /* by whoever came first: that process, or we */
 	int fd;       /* the namespace once it was made, else -errno */
+	int place;    /* where a child is to put it, while there is one */
 	_Alignas(16) char stack[NETNS_STACK];
 };
 
 #define NETNS_MAKER_INIT                                                                           \
 	{                                                                                          \
-		.pidfd = -EBADF, .fd = -EBADF                                                      \
+		.pidfd = -EBADF, .fd = -EBADF, .place = -EBADF                                     \
 	}
 
 /* Begin to make one. @m must stay where it is until netns_take() or netns_end(). That nothing can
