@@ -42,11 +42,13 @@ static bool has_option(const struct spec_mount *m, enum mount_option_kind kind, 
 }
 
 /* What the host half opens as a tree, or what needs nothing. A link that is copied is read where
- * init is; a mount on the root, and a remount, are about what is there before. */
-static bool suits(const struct spec_mount *m)
+ * init is; a mount on the root, and a remount, are about what is there before; what is opened
+ * outside has peers, which in a private root a shared volume must not have. */
+static bool suits(const struct spec_mount *m, bool private_root)
 {
 	if (m->destination[strspn(m->destination, "/.")] == '\0' ||
-	    has_option(m, OPTION_REMOUNT, "copy-symlink"))
+	    has_option(m, OPTION_REMOUNT, "copy-symlink") ||
+	    (private_root && has_option(m, OPTION_PROPAGATION, "shared")))
 		return false;
 	return has_option(m, OPTION_BIND, "bind") || needs_no_path(m);
 }
@@ -54,13 +56,13 @@ static bool suits(const struct spec_mount *m)
 bool plan_tree_namespace(const struct builder *b, uint64_t create)
 {
 	const struct spec *s = b->spec;
+	uint64_t root = mount_option_propagation(s->linux_.rootfs_propagation);
 
 	if (!b->facts->tree_namespaces || b->facts->nested || !(create & CLONE_NEWNS) ||
-	    b->options->no_pivot || plan_hooks_see_rootfs(b) ||
-	    mount_option_propagation(s->linux_.rootfs_propagation) & (MS_SHARED | MS_UNBINDABLE))
+	    b->options->no_pivot || plan_hooks_see_rootfs(b) || root & (MS_SHARED | MS_UNBINDABLE))
 		return false;
 	for (size_t n = 0; n < s->n_mounts; n++)
-		if (!suits(&s->mounts[n]))
+		if (!suits(&s->mounts[n], root & MS_PRIVATE))
 			return false;
 	return true;
 }
