@@ -134,6 +134,31 @@ def test_life(manager, user_bundle):
                "systemd forgot the scope")
 
 
+def test_many_at_once(manager, user_bundle):
+    """Begun and ended side by side: each in a scope of its own, and none of them left, neither in the
+    tree nor in systemd."""
+    names = [f"web{n}" for n in range(40)]
+
+    def side_by_side(*words):
+        with tempfile.TemporaryFile("w+") as errors:  # not a pipe: the containers inherit it
+            commands = [manager.runtime.popen(
+                *words, name, flags=("--root", manager.folder / "state", *RUN), env=manager.environment,
+                preexec_fn=manager.become, stdout=subprocess.DEVNULL, stderr=errors)
+                for name in names]
+            codes = {c.wait(120) for c in commands}
+            errors.seek(0)
+            assert codes == {0}, errors.read()
+
+    side_by_side("run", "--detach", "-b", user_bundle.path)
+    folders = list((manager.cgroup / "user.slice").glob("coracle-web*.scope"))
+    assert len(folders) == len(names)
+    assert all((f / "cgroup.procs").read_text().count("\n") == 1 for f in folders)
+    side_by_side("delete", "--force")
+    assert not list((manager.cgroup / "user.slice").glob("coracle-web*.scope"))
+    poll_until(lambda: "coracle-web" not in manager.systemctl("list-units", "--all").stdout,
+               "systemd forgot the scopes")
+
+
 def test_names(manager, user_bundle):
     """slice:prefix:name, in a slice below another."""
     user_bundle.linux["cgroupsPath"] = "machine-deep.slice:libpod:web"
