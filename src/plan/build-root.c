@@ -61,6 +61,9 @@ bool plan_tree_namespace(const struct builder *b, uint64_t create)
 	if (!b->facts->tree_namespaces || b->facts->nested || !(create & CLONE_NEWNS) ||
 	    b->options->no_pivot || plan_hooks_see_rootfs(b) || root & (MS_SHARED | MS_UNBINDABLE))
 		return false;
+	/* An image's mount comes as a descriptor, and root.path is not looked at. */
+	if (spec_annotation(b->spec, "run.oci.coracle.image"))
+		return false;
 	for (size_t n = 0; n < s->n_mounts; n++)
 		if (!suits(&s->mounts[n], root & MS_PRIVATE))
 			return false;
