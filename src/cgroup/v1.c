@@ -112,11 +112,15 @@ static int state_is(int fd, const char *wanted)
 	return r < 0 ? r : str_starts(state, wanted);
 }
 
+/* Also while it is "FREEZING", which it is again for a moment when a process joins a frozen cgroup.
+ */
 int v1_is_frozen(int fd)
 {
-	int r = state_is(fd, "FROZEN");
+	int r = state_is(fd, "THAWED");
 
-	return r == -ENOENT ? 0 : r;
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : !r;
 }
 
 int v1_freeze(int fd, bool freeze, int timeout_ms)
@@ -141,12 +145,11 @@ int v1_freeze(int fd, bool freeze, int timeout_ms)
 /* What is frozen takes no signal before it is thawed, and SIGKILL is not to wait for that. */
 int v1_signal_all(int fd, int signal)
 {
-	int frozen = v1_is_frozen(fd), r = 0, q;
+	int frozen = v1_is_frozen(fd), r, q;
 
 	if (frozen < 0)
 		return frozen;
-	if (!frozen)
-		r = v1_freeze(fd, true, CGROUP_FREEZE_MS);
+	r = v1_freeze(fd, true, CGROUP_FREEZE_MS);
 	if (r < 0 && r != -ENOENT && r != -ETIMEDOUT)
 		return r;
 	r = cgroup_dir_signal(fd, signal);
