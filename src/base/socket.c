@@ -35,6 +35,28 @@ ssize_t socket_send(int fd, const void *data, size_t len, const int *fds, size_t
 	return r;
 }
 
+ssize_t socket_receive(int fd, struct iovec *iov, size_t n_iov, int flags, int *ret_fd)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr h = {
+		.msg_iov = iov,
+		.msg_iovlen = n_iov,
+		.msg_control = &control,
+		.msg_controllen = CMSG_LEN(sizeof(int)), /* with its padding a second would fit */
+	};
+	ssize_t n = sys_recvmsg(fd, &h, flags | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&h) : NULL;
+
+	*ret_fd = -EBADF;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(ret_fd, CMSG_DATA(c), sizeof(*ret_fd));
+	return n;
+}
+
 int socket_connect(const char *path, unsigned seconds)
 {
 	_cleanup_close_ int place = -EBADF, fd = -EBADF;

@@ -4,11 +4,10 @@
 #include "container/image.h"
 
 #include <errno.h>
-#include <linux/limits.h>
-#include <unistd.h>
 
 #include "base/child.h"
 #include "base/fd.h"
+#include "base/socket.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "container/directory.h"
@@ -39,21 +38,7 @@ static int run(struct runtime *rt, const char *verb, const char *id,
 {
 	_cleanup_close_ int null = sys_openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
 	const char *argv[8 + 2 * ARRAY_SIZE(options)] = {"coracle-image", verb}, *value;
-	char path[PATH_MAX];
-	struct child c = {
-		.path = path,
-		.argv = argv,
-		.envp = environ,
-		.cwd = "",
-		.cwd_fd = -EBADF,
-		.in_fd = null,
-		.out_fd = out >= 0 ? out : null,
-		.err_fd = -EBADF,
-		.timeout_ms = TIMEOUT_MS,
-		.dies_with_us = true,
-	};
 	size_t n = 2;
-	int r = companion_find("image", path, e);
 
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
 		value = find(annotations, options[i][0]);
@@ -66,37 +51,20 @@ static int run(struct runtime *rt, const char *verb, const char *id,
 	argv[n++] = id;
 	argv[n++] = directory_path(rt, id, "");
 	argv[n++] = find(annotations, PREFIX);
-	if (r == 0 && null < 0)
-		r = err_sys(e, ERR_IO, null, "open /dev/null");
-	if (r < 0)
-		return r;
-	r = child_run(&c, ret);
-	return r < 0 ? err_sys(e, ERR_COMPANION, r, "execute %s", path) : 0;
+	if (null < 0)
+		return err_sys(e, ERR_IO, null, "open /dev/null");
+	return companion_run("image", argv, null, out >= 0 ? out : null, TIMEOUT_MS, ret, e);
 }
 
 /* The descriptor in the message that waits in @fd, or -errno. */
 static int receive(int fd)
 {
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
 	char byte;
 	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr h = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t n = sys_recvmsg(fd, &h, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&h) : NULL;
 	int ret;
+	ssize_t n = socket_receive(fd, &iov, 1, MSG_DONTWAIT, &ret);
 
-	if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
-		return n < 0 ? (int)n : -EPROTO;
-	memcpy(&ret, CMSG_DATA(c), sizeof(ret));
-	return ret;
+	return ret >= 0 ? ret : n < 0 ? (int)n : -EPROTO;
 }
 
 int image_open_root(struct runtime *rt, const char *id, const struct str_map *annotations,

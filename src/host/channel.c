@@ -44,17 +44,6 @@ int channel_send_fds(int fd, enum plan_message_type type, const int *fds, uint32
 	return r < 0 ? err_sys(e, ERR_INTERNAL, (int)r, "send to init") : 0;
 }
 
-static int take_fd(struct msghdr *h)
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(h);
-	int fd = -EBADF;
-
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
-}
-
 void channel_clean_error(struct err *e)
 {
 	e->where[sizeof(e->where) - 1] = '\0';
@@ -75,19 +64,9 @@ int channel_page_error(const volatile struct plan_page *page, struct err *e)
 
 int channel_receive(int fd, struct channel_message *ret, struct err *e)
 {
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
 	struct iovec iov[2] = {
 		{.iov_base = &ret->head, .iov_len = sizeof(ret->head)},
 		{.iov_base = &ret->err, .iov_len = sizeof(ret->err)},
-	};
-	struct msghdr h = {
-		.msg_iov = iov,
-		.msg_iovlen = 2,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
 	};
 	size_t want = sizeof(ret->head);
 	ssize_t n;
@@ -95,7 +74,7 @@ int channel_receive(int fd, struct channel_message *ret, struct err *e)
 	/* An init that ended without reading all we sent leaves ECONNRESET in front of its last
 	 * message; the kernel reports it once. */
 	do
-		n = sys_recvmsg(fd, &h, MSG_CMSG_CLOEXEC);
+		n = socket_receive(fd, iov, ARRAY_SIZE(iov), 0, &ret->fd);
 	while (n == -EINTR || n == -ECONNRESET);
 	if (n == 0)
 		return 0;
@@ -103,7 +82,6 @@ int channel_receive(int fd, struct channel_message *ret, struct err *e)
 		return err_set(e, ERR_TIMEOUT, -EAGAIN, "init did not answer in time");
 	if (n < 0)
 		return err_sys(e, ERR_INTERNAL, (int)n, "receive from init");
-	ret->fd = take_fd(&h);
 	if (n >= (ssize_t)sizeof(ret->head) && ret->head.type == PLAN_MSG_FAILED)
 		want += sizeof(ret->err);
 	if (n != (ssize_t)want || ret->head.type >= PLAN_MSG_MAX) {

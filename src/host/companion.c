@@ -69,7 +69,7 @@ int companion_exec(const char *verb, char *const argv[], struct err *e)
 	return not_installed(verb, e);
 }
 
-int companion_find(const char *verb, char ret[static PATH_MAX], struct err *e)
+static int find(const char *verb, char ret[static PATH_MAX], struct err *e)
 {
 	char own[PATH_MAX] = "";
 	const char *const places[][2] = {
@@ -87,4 +87,28 @@ int companion_find(const char *verb, char ret[static PATH_MAX], struct err *e)
 			return 0;
 	}
 	return not_installed(verb, e);
+}
+
+int companion_run(const char *verb, const char *const argv[], int in_fd, int out_fd, int timeout_ms,
+		  struct child_result *ret, struct err *e)
+{
+	char path[PATH_MAX];
+	const struct child c = {
+		.path = path,
+		.argv = argv,
+		.envp = environ,
+		.cwd = "",
+		.cwd_fd = -EBADF,
+		.in_fd = in_fd,
+		.out_fd = out_fd,
+		.err_fd = -EBADF,
+		.timeout_ms = timeout_ms,
+		.dies_with_us = true,
+	};
+	int r = find(verb, path, e);
+
+	if (r < 0)
+		return r;
+	r = child_run(&c, ret);
+	return r < 0 ? err_sys(e, ERR_COMPANION, r, "execute %s", path) : 0;
 }

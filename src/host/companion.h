@@ -1,8 +1,7 @@
 /* The programs beside the runtime that need a library: libexec/coracle/coracle-VERB. */
 #pragma once
 
-#include <linux/limits.h>
-
+#include "base/child.h"
 #include "base/err.h"
 
 /* Become the program `coracle-@verb` with the arguments @argv (the first one is its own name, a
@@ -12,6 +11,8 @@
  * ERR_COMPANION when there is none, else the kernel's answer. */
 int companion_exec(const char *verb, char *const argv[], struct err *e) _must_check_;
 
-/* Where `coracle-@verb` is, by the same order, into @ret. Returns 0, or -ENOENT with ERR_COMPANION.
- */
-int companion_find(const char *verb, char ret[static PATH_MAX], struct err *e) _must_check_;
+/* Run `coracle-@verb`, found by the same order, with @argv and our environment until it has ended,
+ * for at most @timeout_ms; it dies with us. @in_fd becomes its standard input, @out_fd its output;
+ * -EBADF: that goes into *@ret, as errors do. Returns 0 and *@ret, or -errno with ERR_COMPANION. */
+int companion_run(const char *verb, const char *const argv[], int in_fd, int out_fd, int timeout_ms,
+		  struct child_result *ret, struct err *e) _must_check_;

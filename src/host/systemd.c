@@ -4,8 +4,6 @@
 #include "host/systemd.h"
 
 #include <errno.h>
-#include <linux/limits.h>
-#include <unistd.h>
 
 #include "base/child.h"
 #include "base/fd.h"
@@ -50,31 +48,13 @@ static int ask(const struct plan_cgroup *plan, const char *verb, int request, co
 {
 	const char *argv[] = {"coracle-systemd", plan->user_manager ? "user" : "system", verb,
 			      NULL};
-	char path[PATH_MAX];
 	struct child_result result;
-	struct child c = {
-		.path = path,
-		.argv = argv,
-		.envp = environ,
-		.cwd = "",
-		.cwd_fd = -EBADF,
-		.in_fd = request,
-		.out_fd = -EBADF,
-		.err_fd = -EBADF,
-		.timeout_ms = TIMEOUT_MS,
-		.dies_with_us = true,
-	};
-	int r = companion_find("systemd", path, e);
+	int r = companion_run("systemd", argv, request, -EBADF, TIMEOUT_MS, &result, e);
 
-	if (r < 0)
-		return r;
-	r = child_run(&c, &result);
 	if (r == -ETIMEDOUT)
 		return err_set(e, ERR_TIMEOUT, r, "systemd does not answer");
-	if (r < 0)
-		return err_sys(e, ERR_COMPANION, r, "execute %s", path);
-	if (result.status == 0)
-		return 0;
+	if (r < 0 || result.status == 0)
+		return r;
 	return err_set(e, ERR_CGROUP, -EIO, "%s \"%s\": %s", failure, plan->unit, result.output);
 }
 

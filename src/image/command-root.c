@@ -65,6 +65,17 @@ static int parse(struct cli *c, int argc, char **argv, struct rootfs_options *o)
 	return 0;
 }
 
+/* Read the words and open the store. 0, or 1 after printing. */
+static int begin(struct cli *c, int argc, char **argv, struct rootfs_options *o, struct repo *ret)
+{
+	struct err e = {0};
+
+	if (parse(c, argc, argv, o))
+		return 1;
+	return repo_open(c->store, false, 0, VERITY_TRY, REPO_SHARED, ret, &e) < 0 ? cli_fail(c, &e)
+										   : 0;
+}
+
 int command_root(struct cli *c, int argc, char **argv)
 {
 	struct rootfs_options o = {.verity = VERITY_TRY, .upper = "discard"};
@@ -74,11 +85,8 @@ int command_root(struct cli *c, int argc, char **argv)
 	struct repo r;
 	int code;
 
-	if (parse(c, argc, argv, &o))
+	if (begin(c, argc, argv, &o, &r))
 		return 1;
-	code = repo_open(c->store, false, 0, VERITY_TRY, REPO_SHARED, &r, &e);
-	if (code < 0)
-		return cli_fail(c, &e);
 	mnt = rootfs_open(&r, &o, &report, &e);
 	repo_close(&r);
 	if (mnt < 0)
@@ -102,11 +110,8 @@ int command_release(struct cli *c, int argc, char **argv)
 	struct repo r;
 	int code;
 
-	if (parse(c, argc, argv, &o))
+	if (begin(c, argc, argv, &o, &r))
 		return 1;
-	code = repo_open(c->store, false, 0, VERITY_TRY, REPO_SHARED, &r, &e);
-	if (code < 0)
-		return cli_fail(c, &e);
 	code = rootfs_release(&r, o.state_dir, &e);
 	repo_close(&r);
 	return code < 0 ? cli_fail(c, &e) : 0;
