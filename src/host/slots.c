@@ -7,6 +7,9 @@
 #include "base/sys.h"
 #include "host/idmapped.h"
 #include "host/nodes.h"
+#include "oci/names.h"
+
+#include <linux/nsfs.h>
 
 static int open_tree(const char *path, bool recursive, bool nofollow, struct err *e)
 {
@@ -32,11 +35,30 @@ static int open_mounts(const char *path, struct err *e)
 	return fd < 0 ? err_sys(e, ERR_ROOTFS, fd, "open the root filesystem \"%s\"", path) : fd;
 }
 
-static int open_namespace(const char *path, struct err *e)
+static const char *type_name(uint64_t clone_flag)
 {
-	int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	enum ns_type type = 0;
 
-	return fd < 0 ? err_sys(e, ERR_NAMESPACE, fd, "open \"%s\"", path) : fd;
+	while (type < NS_MAX && ns_clone_flag(type) != clone_flag)
+		type++;
+	return type < NS_MAX ? ns_type_name(type) : "unknown";
+}
+
+/* Without waiting for whoever may write into a fifo that stands there. */
+static int open_namespace(const char *path, uint64_t wanted, struct err *e)
+{
+	_cleanup_close_ int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+	int found;
+
+	if (fd < 0)
+		return err_sys(e, ERR_NAMESPACE, fd, "open \"%s\"", path);
+	found = sys_ioctl(fd, NS_GET_NSTYPE, NULL);
+	if (found < 0)
+		return err_set(e, ERR_NAMESPACE, found, "\"%s\" is not a namespace", path);
+	if ((uint64_t)found != wanted)
+		return err_set(e, ERR_NAMESPACE, -EINVAL, "\"%s\" is a %s namespace, not a %s one",
+			       path, type_name((uint64_t)found), type_name(wanted));
+	return TAKE_FD(fd);
 }
 
 static int open_cgroup(const struct launch_request *q, int hierarchy, struct err *e)
@@ -59,7 +81,7 @@ static int open_slot(const struct launch_request *q, const struct plan_slot_sour
 	case SLOT_MOUNTS:
 		return open_mounts(s->path, e);
 	case SLOT_FILE:
-		return open_namespace(s->path, e);
+		return open_namespace(s->path, s->namespace, e);
 	case SLOT_APPEND:
 		fd = sys_openat(AT_FDCWD, s->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
 		return fd < 0 ? err_sys(e, ERR_IO, fd, "open \"%s\"", s->path) : fd;

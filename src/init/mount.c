@@ -265,5 +265,10 @@ int step_BIND(struct init *i, const struct plan_bind *o, struct err *e)
 	target = open_target(i, init_string(i, o->target), S_ISDIR(st.st_mode), o->flags, e);
 	if (target < 0)
 		return target;
-	return attach(i, opened >= 0 ? &opened : &fd, target, &o->attr, o->flags, e);
+	r = attach(i, opened >= 0 ? &opened : &fd, target, &o->attr, o->flags, e);
+	/* The kernel has one answer for all that does not fit; this one people meet. */
+	if (r == -EINVAL && !S_ISDIR(st.st_mode) && sys_fstat(target, &st) == 0 &&
+	    S_ISDIR(st.st_mode))
+		r = e->code = -EISDIR;
+	return r;
 }

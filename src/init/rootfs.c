@@ -91,10 +91,10 @@ static int hide(struct init *i, const char *path, const struct plan_empty *empty
 	return mask_directory(i, empty, target, e);
 }
 
-/* The root of an initramfs cannot be pivoted away. Our root filesystem lies on "/" already, where
- * mount(2) with MS_MOVE would put it; that is also what whoever joins the mount namespace sees.
- * The root of a mount namespace that others use must not be pivoted away: it is left as it is, and
- * there is nothing to hide. */
+/* The root of an initramfs cannot be pivoted away. Our root filesystem lies on "/" already, or is
+ * moved there from where hooks expected it: what lies there is what whoever joins the mount
+ * namespace sees. The root of a mount namespace that others use must not be pivoted away: it is
+ * left as it is, and there is nothing to hide. */
 int step_CHROOT(struct init *i, const struct plan_chroot *o, struct err *e)
 {
 	const plan_str *paths = init_array(i, o->hide, sizeof(*paths));
@@ -105,6 +105,9 @@ int step_CHROOT(struct init *i, const struct plan_chroot *o, struct err *e)
 		if (r < 0)
 			return r;
 	}
+	if (r == 0 && o->move != 0)
+		r = sys_move_mount(i->root_fd, "", AT_FDCWD, init_string(i, o->move),
+				   MOVE_MOUNT_F_EMPTY_PATH);
 	if (r == 0)
 		r = sys_chroot(".");
 	return r < 0 ? err_sys(e, ERR_ROOTFS, r, "enter the root filesystem") : 0;
@@ -119,6 +122,40 @@ int step_DETACH(struct init *i, const struct plan_none *o, struct err *e)
 	(void)i;
 	(void)o;
 	return r < 0 ? err_sys(e, ERR_ROOTFS, r, "detach the host's root") : 0;
+}
+
+/* The mount that "/" leads to. */
+static int root_mount(uint64_t *ret)
+{
+	struct sys_statx st;
+	int r = sys_statx(AT_FDCWD, "/", 0, SYS_STATX_MNT_ID, &st);
+
+	*ret = st.stx_mnt_id;
+	return r;
+}
+
+/* In a chroot on a mount point the kernel lets us pivot, but what is pivoted away then is not the
+ * root of the mount namespace: that stays the host's, and is where whoever joins begins, an exec
+ * first of all. By joining our own namespace we see what they would. */
+int step_PROVE_ROOT(struct init *i, const struct plan_none *o, struct err *e)
+{
+	_cleanup_close_ int self = sys_pidfd_open(sys_getpid(), 0);
+	uint64_t ours, joined;
+	int r = self < 0 ? self : root_mount(&ours);
+
+	(void)i;
+	(void)o;
+	if (r == 0)
+		r = sys_setns(self, CLONE_NEWNS);
+	/* Without CAP_SYS_CHROOT, which an exec needs too. */
+	if (r == -EPERM)
+		return 0;
+	if (r == 0)
+		r = root_mount(&joined);
+	if (r == 0 && ours != joined)
+		return err_set(e, ERR_NAMESPACE, -EPERM,
+			       "in a chroot, an exec would begin at the host's root");
+	return r < 0 ? err_sys(e, ERR_ROOTFS, r, "prove the root") : 0;
 }
 
 int step_ROOT_PROPAGATION(struct init *i, const struct plan_propagation *o, struct err *e)

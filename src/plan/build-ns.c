@@ -25,6 +25,7 @@ static void add_joins(struct builder *b)
 				     (unsigned)(ns - b->spec->linux_.namespaces));
 		slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_FILE,
 								  .path = ns->path,
+								  .namespace = ns_clone_flag(type),
 								  .origin = origin});
 		plan_add_JOIN(&b->block, origin,
 			      (struct plan_join){.flags = ns_clone_flag(type), .slot = slot});

@@ -161,12 +161,16 @@ static void plan_root(struct builder *b)
 			(struct plan_chroot){
 				.hide = block_array(k, hide, ARRAY_SIZE(hide), sizeof(hide[0])),
 				.empty = plan_empty_mount(b),
+				.move = plan_hooks_see_rootfs(b) ? block_string(k, "/") : 0,
 			});
-		return;
+	} else {
+		plan_add_PIVOT(k, "root.path", (struct plan_none){0});
+		for (unsigned n = 0; n < b->root_mounts; n++)
+			plan_add_DETACH(k, "root.path", (struct plan_none){0});
 	}
-	plan_add_PIVOT(k, "root.path", (struct plan_none){0});
-	for (unsigned n = 0; n < b->root_mounts; n++)
-		plan_add_DETACH(k, "root.path", (struct plan_none){0});
+	/* The kernel makes no user namespace in a chroot. */
+	if (!b->new_user_ns)
+		plan_add_PROVE_ROOT(k, "root.path", (struct plan_none){0});
 }
 
 int plan_masks(struct builder *b)

@@ -76,6 +76,7 @@ struct plan_slot_source {
 	const char *path;
 	bool recursive;
 	bool nofollow;      /* SLOT_TREE: a symbolic link at path is meant itself */
+	uint64_t namespace; /* SLOT_FILE: CLONE_NEW*, what it must be */
 	int hierarchy;      /* SLOT_CGROUP: -1 unified, else index into plan->cgroup.v1 */
 	const char *origin; /* configuration path */
 	/* SLOT_INSTANCE: its type, and options as in config.json. */

@@ -58,6 +58,7 @@ typedef int32_t plan_slot;
 	X(PIVOT, none, "pivot", "make the root filesystem the root")                               \
 	X(CHROOT, chroot, "chroot", "make it the root where pivot_root does not work")             \
 	X(DETACH, none, "detach", "detach what covers the root")                                   \
+	X(PROVE_ROOT, none, "prove-root", "prove that it is the mount namespace's root")           \
 	X(ROOT_PROPAGATION, propagation, "root-propagation", "set the propagation of the root")    \
 	X(SYSCTL, sysctl, "sysctl", "set a kernel parameter of a namespace")                       \
 	X(HOSTNAME, string, "hostname", "set the host name")                                       \
@@ -171,6 +172,7 @@ struct plan_empty {
 struct plan_chroot {
 	struct plan_array hide; /* of plan_str, on the host's root */
 	struct plan_empty empty;
+	plan_str move; /* "/": it is attached on a path of its own, and moved there; 0: it stays */
 };
 
 struct plan_mount_attr {

@@ -50,8 +50,12 @@ FIELDS(propagation) = {
 	FIELD(propagation, ms_flags, MS_FLAGS),
 	END,
 };
-FIELDS(chroot) = {FIELD(chroot, hide, STRINGS), FIELD_AS("fstype", chroot, empty.fstype, STRING),
-		  END};
+FIELDS(chroot) = {
+	FIELD(chroot, hide, STRINGS),
+	FIELD_AS("fstype", chroot, empty.fstype, STRING),
+	FIELD(chroot, move, STRING),
+	END,
+};
 FIELDS(rootfs) = {
 	FIELD(rootfs, source, STRING),
 	FIELD(rootfs, slot, SLOT),

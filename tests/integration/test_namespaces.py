@@ -2,6 +2,7 @@
 import contextlib
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -225,3 +226,33 @@ def test_root_is_pivoted(runtime, bundle):
     assert all("/pivot" not in m.target and "oldroot" not in m.target for m in r.mounts)
     assert r.mounts[0].target == "/" or r.mount("/") is not None
     assert [m.target for m in r.mounts].count("/") == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--no-pivot",)], ids=["pivot", "no-pivot"])
+def test_chroot_on_a_mount_point(runtime, bundle, world, folder, options):
+    """The kernel lets us pivot there, but the root of the mount namespace stays the host's, and an
+    exec would begin at it."""
+    world.need_host_root("mounts and changes its root")
+    place = folder / "chroot"
+    place.mkdir()
+    bundle.probe("print", "ran").save()
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+         'mount --rbind / "$0" && exec chroot "$0" "$@"', place,
+         *runtime.command("run", *options, "-b", bundle.path, runtime.new_id())],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=harness.TIMEOUT)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == \
+        "coracle: root.path: in a chroot, an exec would begin at the host's root\n"
+
+
+@pytest.mark.parametrize("kind", ["createRuntime", "createContainer"])
+def test_exec_without_pivot_with_hooks(runtime, bundle, kind):
+    """Hooks expect the root filesystem at its own path; whoever joins the mount namespace later
+    finds it at the root."""
+    bundle.config["hooks"] = {kind: [{"path": "/bin/true"}]}
+    container = runtime.start(bundle.probe("print", "up", "sleep"), "--no-pivot")
+    container.wait_output("up\n")
+    r = container.exec("/probe", "list", "/", "report", stdout=harness.ANY).report()
+    assert set(r.list["/"]) == {"bin", "data", "dev", "etc", "proc", "sys", "tmp", "probe"}
+    assert r.mount("/").root.endswith("/rootfs")

@@ -125,6 +125,7 @@ INPUTS = {
     "option value": mount(destination="/data", type="tmpfs", source="x", options=["size=big"]),
     "data on a bind": mount(destination="/data", type="bind", source="/etc", options=["bind", "size=1"]),
     "file on a folder": mount(destination="/etc", type="bind", source="/etc/passwd", options=["bind"]),
+    "folder on a file": mount(destination="/etc/passwd", type="bind", source="/etc", options=["bind"]),
     "idmap without mappings": mount(destination="/data", type="tmpfs", source="x", options=["idmap"]),
     "mappings of ids of one kind": mount(destination="/data", type="bind", source="/etc",
                                          options=["bind", "idmap"], uidMappings=[
@@ -139,6 +140,8 @@ INPUTS = {
     "namespace path relative": put("linux.namespaces", [{"type": "mount"}, {"type": "uts", "path": "x"}]),
     "namespace of another kind": put("linux.namespaces", [{"type": "mount"}, {"type": "pid"},
                                                         {"type": "uts", "path": "/proc/self/ns/net"}]),
+    "namespace that is none": put("linux.namespaces", [{"type": "mount"}, {"type": "pid"},
+                                                     {"type": "uts", "path": "/proc/self/exe"}]),
     "hostname without uts": put("linux.namespaces", [{"type": "mount"}, {"type": "pid"}]),
     "time offset without time": put("linux.timeOffsets", {"boottime": {"secs": 1}}),
     "unknown clock": lambda bundle: (namespace(type="time")(bundle),
