@@ -7,28 +7,33 @@
 #include "init/init.h"
 
 #include <asm/ioctls.h>
-#include <sys/sysmacros.h>
 
 struct window_size {
 	uint16_t rows, columns, x, y;
 };
 
-/* The multiplexer must be one: an image could put anything at that path. */
-static int open_multiplexer(struct init *i, const char *path, struct err *e)
+/* An image could put anything at that path, and only to open a device can do something: the
+ * directory must be the kernel's, where nobody makes a name, and what is opened must be in it. */
+static int open_multiplexer(struct init *i, const struct plan_console *o, struct err *e)
 {
-	_cleanup_close_ int fd = path_open_in_root(i->root_fd, path, O_RDWR | O_NOCTTY, 0);
+	const char *directory = init_string(i, o->directory);
+	_cleanup_close_ int at = path_open_in_root(i->root_fd, directory, O_PATH | O_DIRECTORY, 0);
 	struct sys_statfs fs;
-	struct stat st;
+	int fd = at;
 
+	if (fd >= 0)
+		fd = sys_fstatfs(at, &fs);
+	if (fd == 0)
+		fd = fs.f_type != DEVPTS_SUPER_MAGIC_
+			     ? -ENOTTY
+			     : path_open_in_root(at, init_string(i, o->ptmx), O_RDWR | O_NOCTTY,
+						 RESOLVE_NO_XDEV);
 	if (fd < 0) {
-		(void)err_sys(e, ERR_CONSOLE, fd, "open the terminal multiplexer \"%s\"", path);
+		(void)err_sys(e, ERR_CONSOLE, fd, "open the terminal multiplexer in \"%s\"",
+			      directory);
 		return err_hint(e, "a terminal needs a devpts mount");
 	}
-	if (sys_fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2) ||
-	    sys_fstatfs(fd, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC_)
-		return err_set(e, ERR_CONSOLE, -EINVAL,
-			       "\"%s\" is not a terminal multiplexer of devpts", path);
-	return TAKE_FD(fd);
+	return fd;
 }
 
 static int open_terminal(int master, const struct plan_console *o, struct err *e)
@@ -69,7 +74,7 @@ static int bind_console(struct init *i, const char *path, struct err *e)
 
 int step_CONSOLE(struct init *i, const struct plan_console *o, struct err *e)
 {
-	_cleanup_close_ int master = open_multiplexer(i, init_string(i, o->ptmx), e);
+	_cleanup_close_ int master = open_multiplexer(i, o, e);
 	int r;
 
 	if (master < 0)

@@ -87,6 +87,23 @@ static bool search(int fd, uint32_t uid, char *home)
 	return false;
 }
 
+/* Only to open a device can do something, so it is looked at first. O_NONBLOCK: neither a fifo that
+ * came there meanwhile holds us. */
+static int open_regular(const struct init *i, const char *path)
+{
+	static const int flags[] = {O_PATH, O_RDONLY | O_NONBLOCK};
+	struct stat st;
+	int fd = -EBADF;
+
+	for (size_t n = 0; n < ARRAY_SIZE(flags); n++) {
+		fd = fd_close(fd);
+		fd = path_open_in_root(i->root_fd, path, flags[n], 0);
+		if (fd < 0 || sys_fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+			return fd_close(fd);
+	}
+	return fd;
+}
+
 int step_LISTEN_PID(struct init *i, const struct plan_env_pid *o, struct err *e)
 {
 	static char text[32];
@@ -106,13 +123,10 @@ int step_HOME(struct init *i, const struct plan_home *o, struct err *e)
 	uint64_t *env = (uint64_t *)(uintptr_t)init_array(i, i->block->envp, sizeof(uint64_t));
 	const char *found = init_string(i, o->fallback);
 	_cleanup_close_ int fd = -EBADF;
-	struct stat st;
 
 	(void)e;
-	/* O_NONBLOCK: a fifo there must not hold us; then only a regular file is read. */
-	fd = path_open_in_root(i->root_fd, init_string(i, o->passwd), O_RDONLY | O_NONBLOCK, 0);
-	if (fd >= 0 && sys_fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    search(fd, o->uid, text + n))
+	fd = open_regular(i, init_string(i, o->passwd));
+	if (fd >= 0 && search(fd, o->uid, text + n))
 		found = text;
 	if (o->env_slot < i->block->envp.n)
 		env[o->env_slot] = (uint64_t)(uintptr_t)found;

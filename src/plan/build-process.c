@@ -26,7 +26,8 @@ void plan_console(struct builder *b, bool bind)
 
 	plan_add_CONSOLE(&b->block, "process.terminal",
 			 (struct plan_console){
-				 .ptmx = block_string(&b->block, "dev/ptmx"),
+				 .directory = block_string(&b->block, "dev/pts"),
+				 .ptmx = block_string(&b->block, "ptmx"),
 				 .console = bind ? block_string(&b->block, "dev/console") : 0,
 				 .height = p->console_height,
 				 .width = p->console_width,

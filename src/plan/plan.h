@@ -277,7 +277,8 @@ struct plan_time_offsets {
 };
 
 struct plan_console {
-	plan_str ptmx;          /* multiplexer in the container */
+	plan_str directory;     /* devpts in the container */
+	plan_str ptmx;          /* the multiplexer in it */
 	plan_str console;       /* where the terminal is bound; 0: nowhere (exec) */
 	uint32_t height, width; /* 0: leave */
 	uint32_t uid, gid;      /* owner of the terminal */

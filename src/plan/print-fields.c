@@ -84,13 +84,10 @@ FIELDS(devices) = {
 };
 FIELDS(symlinks) = {FIELD(symlinks, directory, STRING), FIELD(symlinks, links, LINKS), END};
 FIELDS(console) = {
-	FIELD(console, ptmx, STRING),
-	FIELD(console, console, STRING),
-	FIELD(console, height, U32),
-	FIELD(console, width, U32),
-	FIELD(console, uid, U32),
-	FIELD(console, gid, U32),
-	END,
+	FIELD(console, directory, STRING), FIELD(console, ptmx, STRING),
+	FIELD(console, console, STRING),   FIELD(console, height, U32),
+	FIELD(console, width, U32),        FIELD(console, uid, U32),
+	FIELD(console, gid, U32),          END,
 };
 FIELDS(mask) = {
 	FIELD(mask, path, STRING),
