@@ -27,7 +27,7 @@ CGROUP2 = ("umount -R -l /sys/fs/cgroup 2>/dev/null; "
 # Memory and descriptors; looking and reading; memfds; the conversation; waiting. All others are
 # work, and compared with their arguments, whether the lists of this file know them or not.
 NO_WORK = {
-    "arch_prctl", "brk", "close", "dup", "dup3", "fcntl", "flock", "madvise", "mmap", "mprotect",
+    "arch_prctl", "brk", "close", "close_range", "dup", "dup3", "fcntl", "flock", "madvise", "mmap", "mprotect",
     "munmap", "rt_sigaction", "rt_sigprocmask", "set_robust_list", "set_tid_address", "rseq",
     "capget", "clock_gettime", "exit", "exit_group", "faccessat", "fstat", "fstatfs", "getcwd",
     "getdents64", "getegid", "geteuid", "getgid", "getpid", "getppid", "getuid", "lseek",

@@ -274,12 +274,12 @@ int plan_process_end(struct builder *b)
 			 (struct plan_signals){.ignored = b->facts->ignored_signals});
 	if (b->options->purpose == PURPOSE_CREATE)
 		listener = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_LISTENER});
-	plan_add_DESCRIPTORS(
-		&b->block, "",
-		(struct plan_descriptors){.keep = b->options->preserve_fds + b->options->listen_fds,
-					  .listener = listener,
-					  .output = b->hook_output,
-					  .errors = b->hook_errors});
+	b->plan->keep_fds = b->options->preserve_fds + b->options->listen_fds;
+	plan_add_DESCRIPTORS(&b->block, "",
+			     (struct plan_descriptors){.keep = b->plan->keep_fds,
+						       .listener = listener,
+						       .output = b->hook_output,
+						       .errors = b->hook_errors});
 	plan_add_READY(&b->block, "", (struct plan_none){0});
 	if (b->options->purpose == PURPOSE_CREATE)
 		plan_add_START(&b->block, "",

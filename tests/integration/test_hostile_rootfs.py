@@ -1,6 +1,5 @@
 """Every path of a root filesystem that init or the host half touches, replaced by everything that it
 should not be: a container runs, or there is one clear error. Nothing outside changes, nobody waits."""
-import hashlib
 import os
 import pathlib
 import re
@@ -13,7 +12,7 @@ import time
 import pytest
 
 import harness
-import worlds
+import hostile
 from harness import ANY
 
 RAN = 7
@@ -21,31 +20,10 @@ HUGE = 1 << 40  # bytes, all of them a hole
 QUICK = 5  # seconds: far more than any start takes, far less than any deadline
 
 
-def look(top):
-    """Everything below a directory that an effect from inside could change."""
-    found = {}
-    for path in [top, *sorted(top.rglob("*"))]:
-        s = path.lstat()
-        found[str(path)] = (s.st_mode, s.st_uid, s.st_gid, s.st_size, s.st_nlink, s.st_mtime_ns,
-                            hashlib.sha256(path.read_bytes()).hexdigest()
-                            if stat.S_ISREG(s.st_mode) else "")
-    return found
-
-
 @pytest.fixture
 def outside(bundle):
-    """A part of the host's that an image could aim at; it must stay as it is."""
-    path = bundle.path / "outside"
-    for name in ("etc", "dev/pts", "proc", "made"):
-        (path / name).mkdir(parents=True)
-    for name in ("file", "etc/passwd", "dev/null", "dev/console", "dev/ptmx"):
-        (path / name).write_text("root:x:0:0:root:/outside:/bin/sh\n")
-    # What inherits the container's ids could write there.
-    for each in [path, *path.rglob("*")]:
-        each.chmod(0o777 if each.is_dir() else 0o666)
-    before = look(path)
-    yield path
-    assert look(path) == before
+    with hostile.unchanged(bundle.path / "outside") as path:
+        yield path
 
 
 def make_socket(path):
@@ -98,8 +76,8 @@ def as_it_is(bundle):
 
 
 def own_dev(bundle):
-    """No file system covers the image's /dev."""
-    bundle.drop_mount("/dev", "/dev/pts", "/dev/shm", "/dev/mqueue")
+    """No file system covers the image's."""
+    hostile.drop_dev(bundle)
 
 
 def own_dev_with_mounts(bundle):
@@ -229,7 +207,7 @@ def exec_at_home(runtime, container):
                          ids=lambda v: v if isinstance(v, str) else v.__name__)
 def test_replaced_before_exec(runtime, bundle, outside, world, path, use):
     """The same of a container that runs, and changes its root filesystem before an exec."""
-    bundle.drop_mount("/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/proc")
+    hostile.drop_dev(bundle).drop_mount("/proc")
     bundle.linux.update(maskedPaths=[], readonlyPaths=[])
     without_home(bundle)
     container = runtime.sleeping(bundle)

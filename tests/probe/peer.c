@@ -4,15 +4,21 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#ifndef SYS_mount_setattr
+#define SYS_mount_setattr 442
+#endif
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
@@ -147,6 +153,77 @@ void hold_peer(void)
 		usleep(1000);
 	caught = 0;
 	waitpid(pid, NULL, __WALL);
+}
+
+static void tell(const char *what, long result)
+{
+	if (result < 0)
+		dprintf(1, "%s %d\n", what, errno);
+	else
+		dprintf(1, "%s ok\n", what);
+}
+
+/* Everything that changes a file, on a descriptor that may have been opened for writing. */
+static void write_to(int fd)
+{
+	void *p;
+
+	tell("write", write(fd, "#", 1));
+	tell("pwrite", pwrite(fd, "#", 1, 0));
+	tell("truncate", ftruncate(fd, 0));
+	tell("grow", ftruncate(fd, 1 << 20));
+	tell("punch", fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096));
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	tell("map", p == MAP_FAILED ? -1 : 0);
+	tell("unseal", fcntl(fd, F_ADD_SEALS, 0));
+}
+
+static void open_and_write(int held)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", held);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	tell("open", fd);
+	if (fd >= 0) {
+		write_to(fd);
+		close(fd);
+	}
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	tell("open-truncate", fd);
+	if (fd >= 0)
+		close(fd);
+}
+
+void seize_exe(void)
+{
+	const uint64_t attr[4] = {0, 1 /* clear MOUNT_ATTR_RDONLY */};
+	char path[64], exe[300];
+	ssize_t n;
+	pid_t pid;
+	int held;
+
+	while ((pid = find_peer("/memfd:")) == 0)
+		usleep(1000);
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	held = open(path, O_PATH | O_CLOEXEC);
+	if (held < 0) {
+		tell("seize", held);
+		return;
+	}
+	tell("open-at-once", open(path, O_RDWR | O_CLOEXEC));
+	dprintf(1, "seized\n");
+	do {
+		usleep(1000);
+		n = readlink(path, exe, sizeof(exe));
+	} while (n > 7 && strncmp(exe, "/memfd:", 7) == 0);
+	open_and_write(held);
+	/* A read-only view could be made writable again by who may mount. */
+	tell("mount-attributes",
+	     syscall(SYS_mount_setattr, held, "", AT_EMPTY_PATH, attr, sizeof(attr)));
+	open_and_write(held);
+	dprintf(1, "tried\n");
 }
 
 /* A copy of the peer's descriptor that is its channel; -1 if @fd is none. */

@@ -27,7 +27,7 @@
  *   sleep                wait for ever, or for a caught signal
  *   wait PATH            wait until PATH exists
  *   close N              close a descriptor
- *   poll-exe trace|look, hold, speak HEX    see peer.c
+ *   poll-exe trace|look, hold, seize, speak HEX    see peer.c
  *   exit N               end
  *
  * It is static and makes no assumption about the container: without /proc some fields are missing.
@@ -896,6 +896,8 @@ int main(int argc, char **argv)
 			poll_exe(strcmp(ARG(), "trace") == 0);
 		} else if (IS("hold")) {
 			hold_peer();
+		} else if (IS("seize")) {
+			seize_exe();
 		} else if (IS("speak")) {
 			speak_for_peer(ARG());
 		} else if (IS("exit")) {

@@ -18,6 +18,11 @@ void poll_exe(bool trace);
  * parent, which hears of it only when a signal is caught here. */
 void hold_peer(void);
 
+/* Find a process that is init's sealed image and hold on to its executable: "seized". When the
+ * process has become another program, or has ended, try whatever could change what is held: a line
+ * "NAME RESULT" for each, RESULT being "ok" or the number of the error. */
+void seize_exe(void);
+
 /* Find a process that is not the container's own program yet but init's sealed image; tell its
  * capabilities ("effective MASK") and what descriptors it has ("fd N TARGET", and "inside" for the
  * container's root), and then send the bytes of @hex in its name on the channel that it has to the
