@@ -111,6 +111,20 @@ struct update_options {
 int container_update(struct runtime *rt, const char *id, const struct update_options *o,
 		     struct err *e);
 
+/* Mounts in a container that is created, running or paused: all of the JSON in @file ("-" is
+ * standard input; an array as "mounts" of config.json is one, or an object with that key) or none;
+ * sources are of the caller's mount namespace. Removing needs the destinations only, which must be
+ * among those that the container has, and detaches at once. */
+int container_mounts_add(struct runtime *rt, const char *id, const char *file, struct err *e)
+	_must_check_;
+int container_mounts_remove(struct runtime *rt, const char *id, const char *file, struct err *e)
+	_must_check_;
+
+/* The mounts that the container was made with or has got since, less those that were removed. Owned
+ * by rt->arena. */
+int container_mounts(struct runtime *rt, const char *id, struct spec_mount **ret, size_t *ret_n,
+		     struct err *e) _must_check_;
+
 /* The pids in the container, from its cgroup, in the host's pid namespace. */
 int container_pids(struct runtime *rt, const char *id, pid_t **ret, size_t *ret_n, struct err *e);
 
@@ -174,6 +188,8 @@ struct plan_options {
 	const char *facts_file; /* "" probes this host */
 	const char *id;
 	const char *process_file; /* not "": plan an exec */
+	/* Not "": plan mounts, or taking them away, while the container runs. */
+	const char *mounts_file, *unmounts_file;
 	bool no_pivot, no_new_keyring, run;
 	unsigned preserve_fds;
 };

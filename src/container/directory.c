@@ -22,6 +22,7 @@
 #define FILTER_FILE "seccomp"
 /* Since an update: what holds then. */
 #define RESOURCES_FILE "resources.json"
+#define MOUNTS_FILE    "mounts.json"
 
 #define STATE_MAX  (1 << 20)
 #define CONFIG_MAX (64 << 20)
@@ -248,6 +249,7 @@ int directory_remove(struct directory *d, struct err *e)
 	}
 	if (r == -ENOTEMPTY) {
 		(void)sys_unlinkat(d->fd, RESOURCES_FILE, 0);
+		(void)sys_unlinkat(d->fd, MOUNTS_FILE, 0);
 		remove_temporaries(d->fd);
 		notify_remove(d->fd);
 		exit_unpin(d->fd);
@@ -349,6 +351,23 @@ int directory_read_resources(struct arena *a, const struct directory *d, char **
 	if (r == -ENOENT)
 		return 1;
 	return r < 0 ? err_sys(e, ERR_STATE_DIR, r, "read the saved resources") : 0;
+}
+
+int directory_write_mounts(const struct directory *d, const char *text, size_t len, struct err *e)
+{
+	int r = io_write_atomic_at(d->fd, MOUNTS_FILE, text, len, 0600);
+
+	return r < 0 ? err_sys(e, ERR_STATE_DIR, r, "save the mounts") : 0;
+}
+
+int directory_read_mounts(struct arena *a, const struct directory *d, char **ret, size_t *ret_len,
+			  struct err *e)
+{
+	int r = io_read_file_at(a, d->fd, MOUNTS_FILE, CONFIG_MAX, ret, ret_len);
+
+	if (r == -ENOENT)
+		return 1;
+	return r < 0 ? err_sys(e, ERR_STATE_DIR, r, "read the saved mounts") : 0;
 }
 
 /* A socket's address holds 108 bytes, a state directory's path may be longer. */

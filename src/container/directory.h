@@ -80,6 +80,13 @@ int directory_write_resources(const struct directory *d, const char *text, size_
 int directory_read_resources(struct arena *a, const struct directory *d, char **ret,
 			     size_t *ret_len, struct err *e) _must_check_;
 
+/* What "mounts" has become since the first change to a running container. Reading returns 1 if
+ * there was none. */
+int directory_write_mounts(const struct directory *d, const char *text, size_t len, struct err *e)
+	_must_check_;
+int directory_read_mounts(struct arena *a, const struct directory *d, char **ret, size_t *ret_len,
+			  struct err *e) _must_check_;
+
 /* The start socket: made by create, knocked on by start. Return a descriptor or -errno; connecting
  * to a container that no longer waits is -ECONNREFUSED or -ENOENT. */
 int directory_listen(const struct directory *d, struct err *e) _must_check_;

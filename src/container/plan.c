@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "container/filter.h"
 #include "container/load.h"
+#include "container/mounts.h"
 #include "container/process.h"
 #include "plan/print.h"
 
@@ -35,6 +36,27 @@ static int plan_exec(struct runtime *rt, const struct plan_options *o, struct lo
 				       e);
 }
 
+static int plan_change(struct runtime *rt, const struct plan_options *o, struct loaded *l,
+		       struct plan *ret, struct err *e)
+{
+	const struct plan_parameters parameters = {
+		.purpose = PURPOSE_MOUNTS,
+		.id = o->id,
+		.bundle = l->bundle,
+		.rootfs = l->rootfs,
+		.target_namespaces = l->plan.namespaces,
+	};
+	bool remove = o->unmounts_file[0] != '\0';
+	struct spec asked;
+	int r = mounts_read(rt->arena, remove ? o->unmounts_file : o->mounts_file, &asked, e);
+
+	if (r < 0)
+		return r;
+	l->spec.mounts = asked.mounts;
+	l->spec.n_mounts = asked.n_mounts;
+	return plan_build_mounts(rt->arena, &l->spec, &l->facts, &parameters, remove, ret, e);
+}
+
 int container_plan(struct runtime *rt, const struct plan_options *o, bool as_json,
 		   const char **ret_text, struct err *e)
 {
@@ -58,11 +80,12 @@ int container_plan(struct runtime *rt, const struct plan_options *o, bool as_jso
 	if (r < 0)
 		return r;
 	plan = l.plan;
-	if (o->process_file[0] != '\0') {
+	if (o->process_file[0] != '\0')
 		r = plan_exec(rt, o, &l, &plan, e);
-		if (r < 0)
-			return r;
-	}
+	else if (o->mounts_file[0] != '\0' || o->unmounts_file[0] != '\0')
+		r = plan_change(rt, o, &l, &plan, e);
+	if (r < 0)
+		return r;
 	if (as_json) {
 		json_writer_init(&w, rt->arena, true);
 		plan_print_json(&w, &plan);

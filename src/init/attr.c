@@ -39,7 +39,7 @@ static int remount(struct init *i, int fd, const struct plan_mount_attr *attr)
 	char path[ATTR_NAME_SIZE];
 	int r;
 
-	if (attr->rec_set != 0 || attr->rec_clear != 0)
+	if (attr->rec_set != 0 || attr->rec_clear != 0 || i->block->fd_directory == 0)
 		return -ENOSYS;
 	r = sys_fstatfs(fd, &st);
 	if (r < 0)
@@ -99,6 +99,8 @@ static int change_propagation(struct init *i, int fd, uint64_t propagation)
 			return r;
 		no_setattr = true;
 	}
+	if (i->block->fd_directory == 0)
+		return -ENOSYS;
 	attr_name(i, fd, path);
 	return sys_mount(NULL, path, NULL, (unsigned long)propagation, NULL);
 }
@@ -138,7 +140,7 @@ int attr_apply(struct init *i, int fd, const struct plan_mount_attr *attr, bool 
 	if (r == 0 && attached)
 		r = set_propagation(i, fd, attr->propagation);
 	if (r == -ENOSYS)
-		return err_sys(e, ERR_KERNEL, r, "recursive mount attributes need Linux 5.12");
+		return err_sys(e, ERR_KERNEL, r, "these mount attributes need Linux 5.12");
 	if (r < 0)
 		(void)err_sys(e, ERR_MOUNT, r, "set mount attributes");
 	if (r == -EPERM)

@@ -97,6 +97,23 @@ static int mount_old(const struct init *i, const struct plan_mount *o, struct er
 	return r < 0 ? r : TAKE_FD(fd);
 }
 
+/* A link here would put procfs or sysfs elsewhere and leave the image's files where programs trust
+ * the kernel's (CVE-2019-19921, CVE-2023-27561); or be made meanwhile by what runs in there. */
+static int open_without_links(const struct init *i, const char *path, bool is_dir)
+{
+	int flags = O_PATH | (is_dir ? O_DIRECTORY : O_NOFOLLOW);
+	int fd = path_open_in_root(i->root_fd, path, flags, RESOLVE_NO_SYMLINKS);
+
+	if (fd != -ENOENT)
+		return fd;
+	fd = is_dir ? path_make_dir_in_root(i->root_fd, path, 0755)
+		    : path_make_file_in_root(i->root_fd, path, 0644);
+	if (fd < 0)
+		return fd;
+	(void)sys_close(fd);
+	return path_open_in_root(i->root_fd, path, flags, RESOLVE_NO_SYMLINKS);
+}
+
 /* The place of a mount, made where it is missing. Returns an O_PATH descriptor or -errno. */
 static int open_target(const struct init *i, const char *path, bool is_dir, uint32_t flags,
 		       struct err *e)
@@ -104,14 +121,7 @@ static int open_target(const struct init *i, const char *path, bool is_dir, uint
 	int fd = -ENOENT;
 
 	if (flags & PLAN_MOUNT_NO_SYMLINKS) {
-		/* A link here would put procfs or sysfs elsewhere and leave the image's files where
-		 * programs trust the kernel's (CVE-2019-19921, CVE-2023-27561). */
-		fd = path_make_dir_in_root(i->root_fd, path, 0755);
-		if (fd >= 0) {
-			(void)sys_close(fd);
-			fd = path_open_in_root(i->root_fd, path, O_PATH | O_DIRECTORY,
-					       RESOLVE_NO_SYMLINKS);
-		}
+		fd = open_without_links(i, path, is_dir);
 	} else {
 		if (flags & PLAN_MOUNT_TARGET_NOFOLLOW)
 			fd = path_open_in_root(i->root_fd, path, O_PATH | O_NOFOLLOW, 0);
@@ -270,5 +280,33 @@ int step_BIND(struct init *i, const struct plan_bind *o, struct err *e)
 	if (r == -EINVAL && !S_ISDIR(st.st_mode) && sys_fstat(target, &st) == 0 &&
 	    S_ISDIR(st.st_mode))
 		r = e->code = -EISDIR;
+	return r;
+}
+
+int step_SOURCE(struct init *i, const struct plan_bind *o, struct err *e)
+{
+	int fd = init_slot(i, o->slot) < 0 ? -EBADF : open_source(i, o, e);
+
+	if (fd < 0)
+		return fd;
+	(void)sys_close(i->slots[o->slot]);
+	i->slots[o->slot] = fd;
+	return 0;
+}
+
+int step_UNMOUNT(struct init *i, const struct plan_unmount *o, struct err *e)
+{
+	const char *directory = init_string(i, o->directory), *name = init_string(i, o->name);
+	_cleanup_close_ int fd =
+		path_open_in_root(i->root_fd, directory, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+	int r = fd < 0 ? fd : sys_fchdir(fd);
+
+	/* Nobody renames a mount point, so the name in this directory means what it says. */
+	if (r == 0)
+		r = sys_umount2(name, MNT_DETACH | UMOUNT_NOFOLLOW);
+	if (r < 0)
+		(void)err_sys(e, ERR_MOUNT, r, "unmount \"%s\" in \"%s\"", name, directory);
+	if (r == -ELOOP)
+		(void)err_hint(e, "a symbolic link leads there: name the place itself");
 	return r;
 }

@@ -268,6 +268,15 @@ static int check_mount(const struct spec_mount *m, size_t index, struct err *e)
 	return check_id_mappings(&m->gid_mappings, where, e);
 }
 
+int spec_mounts_check(const struct spec *spec, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < spec->n_mounts; i++)
+		r = check_mount(&spec->mounts[i], i, e);
+	return r;
+}
+
 static int check_hook_list(const struct spec_hook_list *l, const char *name, struct err *e)
 {
 	for (size_t i = 0; i < l->n; i++) {
@@ -352,8 +361,8 @@ int spec_check(const struct spec *spec, struct err *e)
 	r = check_root(spec, e);
 	if (r == 0 && spec->process.present)
 		r = spec_process_check(&spec->process, e);
-	for (size_t i = 0; r == 0 && i < spec->n_mounts; i++)
-		r = check_mount(&spec->mounts[i], i, e);
+	if (r == 0)
+		r = spec_mounts_check(spec, e);
 	if (r == 0)
 		r = check_hooks(&spec->hooks, e);
 	if (r == 0)

@@ -544,3 +544,25 @@ int spec_resources_parse(struct arena *a, char *text, size_t len, struct spec_re
 	ret->present = true;
 	return 0;
 }
+
+int spec_mounts_parse(struct arena *a, char *text, size_t len, struct spec *ret, struct err *e)
+{
+	static const struct path path = {.key = "mounts"};
+	struct parser p = {.arena = a, .err = e};
+	struct json_value v;
+	int r;
+
+	*ret = (struct spec){0};
+	strings_init(&table_spec, (char *)ret);
+	json_init(&p.json, text, len);
+	r = json_read(&p.json, &v, e);
+	if (r < 0)
+		return r;
+	if (v.type == JSON_OBJECT)
+		r = parse_object(&p, &table_spec, (char *)ret, NULL);
+	else
+		r = parse_field(&p, find_row(&table_spec, "mounts", 0), &v, (char *)ret, &path);
+	if (r == 0)
+		r = json_finish(&p.json, e);
+	return r < 0 ? r : spec_mounts_check(ret, e);
+}

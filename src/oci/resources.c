@@ -188,94 +188,9 @@ void spec_resources_drop_zeros(struct spec_resources *r)
 /* --- writing ----------------------------------------------------------------------------------
  */
 
-static void write_table(struct json_writer *w, const struct table *t, const char *base);
-
-static void write_list(struct json_writer *w, const struct field *f, const char *base)
-{
-	size_t n = *(const size_t *)(base + f->count);
-	const char *items = *(char *const *)(base + f->offset);
-
-	if (n == 0)
-		return;
-	json_key(w, f->name);
-	if (f->type == FIELD_OBJECTS)
-		json_array_begin(w);
-	else
-		json_object_begin(w);
-	for (size_t i = 0; i < n; i++) {
-		if (f->type == FIELD_STRING_MAP) {
-			const struct str_pair *pair = &((const struct str_pair *)items)[i];
-
-			json_kv_string(w, pair->key, pair->value);
-			continue;
-		}
-		if (f->type == FIELD_OBJECT_MAP)
-			json_key(w, string_of(items + i * f->sub->size, f->sub->key_offset));
-		json_object_begin(w);
-		write_table(w, f->sub, items + i * f->sub->size);
-		json_object_end(w);
-	}
-	if (f->type == FIELD_OBJECTS)
-		json_array_end(w);
-	else
-		json_object_end(w);
-}
-
-static void write_field(struct json_writer *w, const struct field *f, const char *base)
-{
-	const void *value = base + f->offset;
-
-	switch ((enum field_type)f->type) {
-	case FIELD_STRING:
-		if (string_of(base, f->offset)[0] != '\0')
-			json_kv_string(w, f->name, string_of(base, f->offset));
-		break;
-	case FIELD_BOOL:
-		json_kv_bool(w, f->name, *(const bool *)value);
-		break;
-	case FIELD_I64:
-		json_kv_i64(w, f->name, *(const int64_t *)value);
-		break;
-	case FIELD_U64:
-		json_kv_u64(w, f->name, *(const uint64_t *)value);
-		break;
-	case FIELD_I32:
-		json_kv_i64(w, f->name, *(const int32_t *)value);
-		break;
-	case FIELD_U32:
-	case FIELD_U16:
-		json_kv_u64(w, f->name, *(const uint32_t *)value);
-		break;
-	case FIELD_OBJECT:
-		json_key(w, f->name);
-		json_object_begin(w);
-		write_table(w, f->sub, base + f->offset);
-		json_object_end(w);
-		break;
-	case FIELD_OBJECTS:
-	case FIELD_OBJECT_MAP:
-	case FIELD_STRING_MAP:
-		write_list(w, f, base);
-		break;
-	case FIELD_STRINGS:
-	case FIELD_U32S:
-		/* No key of linux.resources is one. */
-		w->failed = true;
-		break;
-	}
-}
-
-static void write_table(struct json_writer *w, const struct table *t, const char *base)
-{
-	for (size_t i = 0; i < t->n_fields; i++) {
-		if (flag_of(&t->fields[i], base))
-			write_field(w, &t->fields[i], base);
-	}
-}
-
 void spec_resources_write(struct json_writer *w, const struct spec_resources *r)
 {
 	json_object_begin(w);
-	write_table(w, &table_resources, (const char *)r);
+	table_write(w, &table_resources, r);
 	json_object_end(w);
 }

@@ -347,6 +347,14 @@ int spec_resources_merge(struct arena *a, struct spec_resources *base,
 /* Forget the numbers of an update with which engines say nothing: zero memory, shares, quota, … */
 void spec_resources_drop_zeros(struct spec_resources *r);
 
+/* Parse a document that is "mounts" alone, or an object with that key (mounts add): into
+ * ret->mounts. As spec_parse(), and checked as by spec_check(). */
+int spec_mounts_parse(struct arena *a, char *text, size_t len, struct spec *ret, struct err *e)
+	_must_check_;
+
+/* Mounts as an array that spec_mounts_parse() reads. */
+void spec_mounts_write(struct json_writer *w, const struct spec_mount *mounts, size_t n);
+
 /* *@r as the JSON that spec_resources_parse() reads. */
 void spec_resources_write(struct json_writer *w, const struct spec_resources *r);
 
@@ -357,6 +365,8 @@ void spec_resources_write(struct json_writer *w, const struct spec_resources *r)
 int spec_check(const struct spec *spec, struct err *e);
 /* As spec_check() for resources alone. */
 int spec_resources_check(const struct spec_resources *res, struct err *e);
+/* As spec_check() for the mounts alone. */
+int spec_mounts_check(const struct spec *spec, struct err *e);
 /* As spec_check() for one process; paths begin with "process". */
 int spec_process_check(const struct spec_process *p, struct err *e);
 

@@ -174,7 +174,11 @@ static const struct field mount_rows[] = {
 	OBJECTS_IN("gidMappings", struct spec_mount, gid_mappings, struct spec_id_mappings,
 		   id_mapping),
 };
-TABLE(mount, struct spec_mount);
+const struct table table_mount = {
+	.fields = mount_rows,
+	.n_fields = ARRAY_SIZE(mount_rows),
+	.size = sizeof(struct spec_mount),
+};
 
 static const struct field hook_rows[] = {
 	STRING("path", struct spec_hook, path),
@@ -428,7 +432,7 @@ static const struct field spec_rows[] = {
 	OBJECT_FLAT("root", struct spec, has_root, root),
 	STRING("hostname", struct spec, hostname),
 	STRING("domainname", struct spec, domainname),
-	OBJECTS("mounts", struct spec, mounts, struct spec_mount, mount),
+	OBJECTS("mounts", struct spec, mounts, struct spec_mount, table_mount),
 	OBJECT("hooks", struct spec, hooks, hooks),
 	MAP("annotations", struct spec, annotations),
 	OBJECT_PRESENT("linux", struct spec, linux_, linux_),

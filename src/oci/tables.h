@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/json.h"
+
 enum field_type {
 	FIELD_STRING,     /* const char * */
 	FIELD_BOOL,       /* bool */
@@ -41,5 +43,9 @@ struct table {
 };
 
 extern const struct table table_spec;      /* struct spec */
+extern const struct table table_mount;     /* struct spec_mount */
 extern const struct table table_process;   /* struct spec_process */
 extern const struct table table_resources; /* struct spec_resources */
+
+/* The members of the object at @base, which @t describes, into @w, without its braces (write.c). */
+void table_write(struct json_writer *w, const struct table *t, const void *base);

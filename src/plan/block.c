@@ -109,7 +109,7 @@ void block_step(struct block *b, enum plan_op op, const void *operand, size_t si
 int block_finish(struct block *b, struct plan_array argv, struct plan_array envp, uint32_t n_slots,
 		 const struct plan_block **ret, struct err *e)
 {
-	plan_str fd_directory = block_string(b, "/proc/self/fd/");
+	plan_str fd_directory = b->no_names ? 0 : block_string(b, "/proc/self/fd/");
 	struct plan_array steps = block_array(b, b->steps, b->n_steps, sizeof(*b->steps));
 	struct plan_block *header;
 

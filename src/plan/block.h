@@ -16,6 +16,7 @@ struct block {
 	size_t len, cap;
 	struct plan_step *steps;
 	size_t n_steps, cap_steps;
+	bool no_names; /* of descriptors: plan_block.fd_directory */
 	bool failed;
 };
 

@@ -232,22 +232,31 @@ static bool is_peer(const struct builder *b, const struct resolved *m)
 	       (mount_option_propagation(b->spec->linux_.rootfs_propagation) & MS_SHARED);
 }
 
-static int plan_bind(struct builder *b, struct resolved *m)
+/* The source of a bind as an absolute path. */
+static int find_source(struct builder *b, const struct resolved *m, const char **ret)
 {
-	const uint32_t nofollow = PLAN_MOUNT_SOURCE_NOFOLLOW | PLAN_MOUNT_COPY_SYMLINK;
-	const struct plan_mount_userns *userns = NULL;
 	const char *source = m->mount->source;
-	plan_slot slot = PLAN_NO_SLOT;
 
 	if (source[0] == '\0') {
 		(void)err_set(b->e, ERR_CONFIG_INVALID, -EINVAL, "a bind mount needs a source");
 		return err_where(b->e, "%s.source", m->origin);
 	}
 	/* Relative to the bundle (config.md, "Mounts"), which is the directory of config.json. */
-	if (source[0] != '/')
-		source = arena_format(b->arena, "%s/%s", b->options->bundle, source);
-	if (!source)
-		return err_set(b->e, ERR_INTERNAL, -ENOMEM, "out of memory");
+	*ret = source[0] == '/' ? source
+				: arena_format(b->arena, "%s/%s", b->options->bundle, source);
+	return *ret ? 0 : err_set(b->e, ERR_INTERNAL, -ENOMEM, "out of memory");
+}
+
+static int plan_bind(struct builder *b, struct resolved *m)
+{
+	const uint32_t nofollow = PLAN_MOUNT_SOURCE_NOFOLLOW | PLAN_MOUNT_COPY_SYMLINK;
+	const struct plan_mount_userns *userns = NULL;
+	plan_slot slot = PLAN_NO_SLOT;
+	const char *source;
+	int found = find_source(b, m, &source);
+
+	if (found < 0)
+		return found;
 	m->peer = is_peer(b, m);
 	if (m->has_idmap) {
 		int r = plan_mount_idmap(b, m->mount, m->idmap, m->origin, &userns);
@@ -255,7 +264,9 @@ static int plan_bind(struct builder *b, struct resolved *m)
 		if (r < 0)
 			return r;
 	}
-	if (b->host_opens || b->tree_ns || m->peer || userns)
+	if (b->source != PLAN_NO_SLOT)
+		slot = b->source++;
+	else if (b->host_opens || b->tree_ns || m->peer || userns)
 		slot = plan_add_slot(
 			b, (struct plan_slot_source){.kind = SLOT_TREE,
 						     .path = source,
@@ -471,7 +482,7 @@ static struct plan_mount sysfs_instead(struct builder *b, const struct resolved 
 		b->block.failed = true;
 		return o;
 	}
-	if (!(m->attr.set & MOUNT_ATTR_RDONLY))
+	if (!(m->attr.set & MOUNT_ATTR_RDONLY) || b->live)
 		return o;
 	o.instead = block_string(&b->block, "/sys");
 	if (!is_mounted(b, cgroups)) {
@@ -638,6 +649,68 @@ static bool is_cgroup(const char *type)
 	return str_eq(type, "cgroup") || str_eq(type, "cgroup2");
 }
 
+/* --- a container that runs -------------------------------------------------------------------- */
+
+static int cannot_add(struct builder *b, const struct resolved *m, const char *what)
+{
+	(void)err_set(b->e, ERR_UNSUPPORTED, -EOPNOTSUPP,
+		      "%s cannot be added to a running container", what);
+	return err_where(b->e, "%s", m->origin);
+}
+
+/* Paths in it are its own to change, and so is its /proc; no path of the host is there any more. */
+static int prepare_live(struct builder *b, struct resolved *m)
+{
+	if (m->flags & PLAN_MOUNT_ROOT)
+		return cannot_add(b, m, "a mount on \"/\"");
+	if (m->remount)
+		return cannot_add(b, m, "a remount");
+	if (m->flags & PLAN_MOUNT_COPY_SYMLINK)
+		return cannot_add(b, m, "a copy of a link");
+	if (m->flags & PLAN_MOUNT_COPY_UP)
+		return cannot_add(b, m, "a copy of what is there");
+	if (!m->bind && !m->has_idmap && is_cgroup(m->mount->type))
+		return cannot_add(b, m, "a cgroup mount");
+	/* It shows the pid namespace of who makes it, where ours would be seen, and traced by who
+	 * may. */
+	if (!m->bind && str_eq(m->mount->type, "proc"))
+		return cannot_add(b, m, "a procfs");
+	if (!m->bind && needs_old_call(m, m->mount->source))
+		return cannot_add(b, m, "a file system that needs mount(2)");
+	m->flags |= PLAN_MOUNT_NO_SYMLINKS;
+	return 0;
+}
+
+int plan_sources(struct builder *b)
+{
+	struct resolved m;
+	const char *source;
+	plan_slot slot;
+	int r;
+
+	for (size_t n = 0; n < b->spec->n_mounts; n++) {
+		r = resolve(b, n, &m);
+		if (r == 0 && m.bind)
+			r = find_source(b, &m, &source);
+		if (r < 0)
+			return r;
+		if (!m.bind)
+			continue;
+		slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_PLACE,
+								  .path = source,
+								  .origin = m.origin});
+		if (b->source == PLAN_NO_SLOT)
+			b->source = slot;
+		plan_add_SOURCE(&b->block, m.origin,
+				(struct plan_bind){
+					.slot = slot,
+					.source = block_string(&b->block, source),
+					.flags = m.flags | (m.recursive ? PLAN_MOUNT_RECURSIVE : 0),
+				});
+	}
+	return 0;
+}
+
 int plan_mounts(struct builder *b)
 {
 	int r = read_label(b);
@@ -646,6 +719,8 @@ int plan_mounts(struct builder *b)
 		struct resolved m;
 
 		r = resolve(b, n, &m);
+		if (r == 0 && b->live)
+			r = prepare_live(b, &m);
 		if (r < 0)
 			return r;
 		if (m.remount)

@@ -295,6 +295,27 @@ int plan_namespace_values(struct builder *b)
 	return 0;
 }
 
+static void become_setup_user(struct builder *b)
+{
+	plan_add_BECOME(&b->block, "",
+			(struct plan_become){
+				.uid = setup_id(&b->spec->linux_.uid_mappings),
+				.gid = setup_id(&b->spec->linux_.gid_mappings),
+				.other_uid = b->process->user.uid,
+				.other_gid = b->process->user.gid,
+				.clear_groups = b->setgroups && !b->keep_groups,
+			});
+}
+
+/* Does the container's user namespace let its processes set their groups? Not where its one id was
+ * mapped without privilege. */
+static bool target_sets_groups(const struct builder *b)
+{
+	return !(b->spec->linux_.uid_mappings.n > 0 && !b->facts->may_map_ids &&
+		 maps_only_self(&b->spec->linux_.uid_mappings, b->facts->euid) &&
+		 maps_only_self(&b->spec->linux_.gid_mappings, b->facts->egid));
+}
+
 int plan_exec_join(struct builder *b)
 {
 	uint64_t ns = b->options->target_namespaces;
@@ -305,13 +326,9 @@ int plan_exec_join(struct builder *b)
 	b->plan->shape = (ns & CLONE_NEWPID) ? SHAPE_BRIDGE : SHAPE_DIRECT;
 	b->plan->namespaces = ns;
 	b->joined_user_ns = user;
-	b->setgroups = true;
-	if (user) {
+	b->setgroups = !user || target_sets_groups(b);
+	if (user)
 		raise_limits(b);
-		b->setgroups = !(b->spec->linux_.uid_mappings.n > 0 && !b->facts->may_map_ids &&
-				 maps_only_self(&b->spec->linux_.uid_mappings, b->facts->euid) &&
-				 maps_only_self(&b->spec->linux_.gid_mappings, b->facts->egid));
-	}
 	plan_procfs(b);
 	if (ns != 0)
 		plan_add_JOIN(&b->block, "",
@@ -321,15 +338,35 @@ int plan_exec_join(struct builder *b)
 					      b, (struct plan_slot_source){.kind = SLOT_TARGET}),
 			      });
 	if (user)
-		plan_add_BECOME(&b->block, "",
-				(struct plan_become){
-					.uid = setup_id(&b->spec->linux_.uid_mappings),
-					.gid = setup_id(&b->spec->linux_.gid_mappings),
-					.other_uid = b->process->user.uid,
-					.other_gid = b->process->user.gid,
-					.clear_groups = b->setgroups && !b->keep_groups,
-				});
+		become_setup_user(b);
 	if (b->options->target_shares_mounts)
 		plan_shared_root(b, PLAN_NO_SLOT);
 	return 0;
+}
+
+int plan_live_join(struct builder *b, uint64_t join, bool sources)
+{
+	bool user = join & CLONE_NEWUSER;
+	plan_slot target = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_TARGET});
+	int r = 0;
+
+	b->plan->shape = SHAPE_DIRECT;
+	b->plan->namespaces = b->options->target_namespaces;
+	b->joined_user_ns = user;
+	b->setgroups = !user || target_sets_groups(b);
+	b->host_opens = b->facts->admin;
+	if (user) {
+		plan_add_JOIN(&b->block, "",
+			      (struct plan_join){.flags = CLONE_NEWUSER, .slot = target});
+		become_setup_user(b);
+	}
+	/* Who has no power over the caller's mounts has it over a copy that its user namespace
+	 * owns, and what is taken from there can be attached in another one of that owner. */
+	if (user && sources && !b->host_opens) {
+		plan_add_UNSHARE(&b->block, "", (struct plan_flags){.flags = CLONE_NEWNS});
+		r = plan_sources(b);
+	}
+	plan_add_JOIN(&b->block, "",
+		      (struct plan_join){.flags = join & ~(uint64_t)CLONE_NEWUSER, .slot = target});
+	return r;
 }

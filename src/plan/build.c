@@ -108,6 +108,7 @@ static void builder_init(struct builder *b, struct arena *a, const struct spec *
 		.facts = facts,
 		.options = o,
 		.plan = plan,
+		.source = PLAN_NO_SLOT,
 		.hook_output = PLAN_NO_SLOT,
 		.hook_errors = PLAN_NO_SLOT,
 		.e = e,
@@ -123,10 +124,12 @@ static int finish(struct builder *b, struct plan_array argv, struct plan_array e
 			"%zu mounts, devices and namespaces have to be opened outside, and %u "
 			"are the most",
 			b->plan->n_slots, PLAN_SLOTS_MAX);
-	b->plan->terminal = b->process->terminal;
-	b->plan->has_oom_score_adj = b->process->has_oom_score_adj;
-	b->plan->oom_score_adj = b->process->oom_score_adj;
-	b->plan->hooks = b->options->purpose == PURPOSE_EXEC ? NULL : &b->spec->hooks;
+	if (b->options->purpose != PURPOSE_MOUNTS) {
+		b->plan->terminal = b->process->terminal;
+		b->plan->has_oom_score_adj = b->process->has_oom_score_adj;
+		b->plan->oom_score_adj = b->process->oom_score_adj;
+	}
+	b->plan->hooks = plan_creates(b->options->purpose) ? &b->spec->hooks : NULL;
 	return block_finish(&b->block, argv, envp, (uint32_t)b->plan->n_slots, &b->plan->block,
 			    b->e);
 }
@@ -207,4 +210,55 @@ int plan_build_exec(struct arena *a, const struct spec *spec, const struct spec_
 		plan_add_CLONE(&b.block, "", (struct plan_flags){0});
 	r = plan_process_end(&b);
 	return r < 0 ? r : finish(&b, argv, envp);
+}
+
+/* The namespaces that matter for what is mounted: in the others nobody needs to be. */
+static uint64_t namespaces_for(const struct spec *spec, bool remove)
+{
+	static const struct {
+		const char *type;
+		uint64_t flag;
+	} needed[] = {{"sysfs", CLONE_NEWNET}, {"mqueue", CLONE_NEWIPC}};
+	uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS;
+
+	for (size_t n = 0; n < spec->n_mounts && !remove; n++)
+		for (size_t k = 0; k < ARRAY_SIZE(needed); k++)
+			if (str_eq(spec->mounts[n].type, needed[k].type))
+				flags |= needed[k].flag;
+	return flags;
+}
+
+/* Not through links, and last one first: later mounts may lie on earlier ones. */
+static int plan_unmounts(struct builder *b)
+{
+	for (size_t n = b->spec->n_mounts; n-- > 0;) {
+		const char *path = b->spec->mounts[n].destination, *name = strrchr(path, '/') + 1;
+		char *directory = arena_strndup(b->arena, path, (size_t)(name - path));
+
+		if (!directory)
+			return err_set(b->e, ERR_INTERNAL, -ENOMEM, "out of memory");
+		plan_add_UNMOUNT(
+			&b->block, plan_origin(b, "mounts[%u]", (unsigned)n),
+			(struct plan_unmount){.directory = block_string(&b->block, directory),
+					      .name = block_string(&b->block, name)});
+	}
+	return 0;
+}
+
+int plan_build_mounts(struct arena *a, const struct spec *spec, const struct facts *facts,
+		      const struct plan_parameters *o, bool remove, struct plan *ret, struct err *e)
+{
+	uint64_t join = o->target_namespaces & namespaces_for(spec, remove);
+	struct builder b;
+	int r;
+
+	builder_init(&b, a, spec, &spec->process, facts, o, ret, e);
+	b.live = b.block.no_names = true;
+	r = plan_live_join(&b, join, !remove);
+	if (r == 0)
+		r = remove ? plan_unmounts(&b) : plan_mounts(&b);
+	if (r < 0)
+		return r;
+	plan_add_LEAVE(&b.block, "", (struct plan_none){0});
+	return finish(&b, (struct plan_array){0}, (struct plan_array){0});
 }

@@ -25,7 +25,13 @@ enum plan_purpose {
 	PURPOSE_CREATE, /* waits for the start command */
 	PURPOSE_RUN,    /* starts at once */
 	PURPOSE_EXEC,   /* a further process in a running container */
+	PURPOSE_MOUNTS, /* mounts in a running container; no process stays */
 };
+
+static inline bool plan_creates(enum plan_purpose p)
+{
+	return p == PURPOSE_CREATE || p == PURPOSE_RUN;
+}
 
 struct plan_parameters {
 	enum plan_purpose purpose;
@@ -44,8 +50,9 @@ struct plan_parameters {
 	/* Reads and writes a folder of compiled filters that an annotation names; its own folder is
 	 * ignored. NULL: the annotation has no effect. */
 	const struct seccomp_store *seccomp_store;
-	/* exec: the namespaces of the container, CLONE_NEW*; whether its root filesystem is not the
-	 * root of its mount namespace; the filter that create saved, or NULL to make it anew. */
+	/* exec, mounts: the namespaces of the container, CLONE_NEW*. exec: whether its root
+	 * filesystem is not the root of its mount namespace; the filter that create saved, or NULL
+	 * to make it anew. */
 	uint64_t target_namespaces;
 	bool target_shares_mounts;
 	const struct seccomp_saved *filter;
@@ -57,7 +64,8 @@ enum plan_slot_kind {
 	SLOT_FILE,     /* path, for reading: a namespace */
 	SLOT_MOUNTS,   /* a new mount namespace with the tree at path, and nothing else */
 	SLOT_NETWORK,  /* a new network namespace, made beside the planning */
-	SLOT_TARGET,   /* exec: a pidfd of the container's init */
+	SLOT_TARGET,   /* exec, mounts: a pidfd of the container's init */
+	SLOT_PLACE,    /* nothing: for what init opens itself, ahead of its use */
 	SLOT_LISTENER, /* create: the socket on which start will knock */
 	SLOT_APPEND,   /* path, made if missing, for appending */
 	SLOT_CGROUP,   /* a detached copy of the container's cgroup directory, by hierarchy */
@@ -172,6 +180,13 @@ int plan_build_exec(struct arena *a, const struct spec *spec, const struct spec_
 		    const struct facts *facts, const struct plan_parameters *o, struct plan *ret,
 		    struct err *e) _must_check_;
 
+/* Plan the mounts of @spec, a container's configuration but for its mounts, into that container
+ * while it runs; or where @remove is set, take away what is at their destinations, last one first.
+ */
+int plan_build_mounts(struct arena *a, const struct spec *spec, const struct facts *facts,
+		      const struct plan_parameters *o, bool remove, struct plan *ret, struct err *e)
+	_must_check_;
+
 /* --- shared by the files of the planner ------------------------------------------------------- */
 
 /* Everything in the making. */
@@ -184,8 +199,10 @@ struct builder {
 	struct plan *plan;
 	struct block block;
 	bool new_user_ns, joined_user_ns;
-	bool host_opens; /* the host half opens what init could not reach */
-	bool tree_ns;    /* the mount namespace begins with the root filesystem alone */
+	bool host_opens;  /* the host half opens what init could not reach */
+	bool tree_ns;     /* the mount namespace begins with the root filesystem alone */
+	bool live;        /* the container runs, and may change paths while we look */
+	plan_slot source; /* of the next bind, which SOURCE has opened; PLAN_NO_SLOT: none is */
 	/* Ids with which files are made while setting up, and whether setgroups works. */
 	uint32_t setup_uid, setup_gid;
 	unsigned root_mounts; /* on "/" */
@@ -215,6 +232,8 @@ void plan_warn(struct builder *b, const char *where, const char *fmt, ...) _prin
 int plan_namespaces(struct builder *b);
 int plan_namespace_values(struct builder *b);
 int plan_exec_join(struct builder *b);
+/* Into the namespaces @join of a container that runs; with @sources what binds need first. */
+int plan_live_join(struct builder *b, uint64_t join, bool sources);
 
 /* Does a container of @spec join a network namespace that the host half makes (SLOT_NETWORK)? Not
  * where a new user namespace must own it, nor where a bridge clones into all of them at once. */
@@ -235,8 +254,10 @@ void plan_time_offsets(struct builder *b);
  * becomes its process's user's (config-linux.md, "Cgroup ownership"). */
 void plan_delegate_cgroup(struct builder *b, const char *target);
 
-/* build-mount.c: mounts; an empty file system, as masks and some mounts need it. */
+/* build-mount.c: mounts; the sources of binds ahead of them, where init opens those itself; an
+ * empty file system, as masks and some mounts need it. */
 int plan_mounts(struct builder *b);
+int plan_sources(struct builder *b);
 struct plan_empty plan_empty_mount(struct builder *b);
 
 /* build-root.c: rootfs; masks, and the pivot. */

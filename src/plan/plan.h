@@ -45,7 +45,9 @@ typedef int32_t plan_slot;
 	X(PROPAGATION, propagation, "propagation", "set the propagation of a mount tree")          \
 	X(ROOTFS, rootfs, "rootfs", "attach the root filesystem as a mount of its own")            \
 	X(MOUNT, mount, "mount", "mount a new file system")                                        \
+	X(SOURCE, bind, "source", "open the source of a bind while it can be reached")             \
 	X(BIND, bind, "bind", "bind a host path")                                                  \
+	X(UNMOUNT, unmount, "unmount", "take a mount away")                                        \
 	X(DEVICES, devices, "devices", "make device nodes in a directory")                         \
 	X(SYMLINKS, symlinks, "symlinks", "make symbolic links in a directory")                    \
 	X(CONSOLE, console, "console", "open a terminal and hand its master out")                  \
@@ -81,7 +83,8 @@ typedef int32_t plan_slot;
 	X(READY, none, "ready", "report, and wait to be let go")                                   \
 	X(START, start, "start", "wait for the start command")                                     \
 	X(SECCOMP, seccomp, "seccomp", "load the filter for system calls")                         \
-	X(EXEC, none, "exec", "become the container's process")
+	X(EXEC, none, "exec", "become the container's process")                                    \
+	X(LEAVE, none, "leave", "report, and end: the container has what it was to get")
 
 enum plan_op {
 #define X(op, operand, name, text) PLAN_##op,
@@ -183,9 +186,11 @@ struct plan_mount_attr {
 };
 
 enum plan_mount_flags {
-	PLAN_MOUNT_NO_SYMLINKS = 1 << 0, /* the target must be a real directory: /proc, /sys */
-	PLAN_MOUNT_RECURSIVE = 1 << 1,   /* rbind */
-	PLAN_MOUNT_ROOT = 1 << 2,        /* on "/": what is mounted becomes the root filesystem */
+	/* No symbolic link may lead to the target: to /proc and /sys, and to where a running
+	 * container could put one meanwhile. */
+	PLAN_MOUNT_NO_SYMLINKS = 1 << 0,
+	PLAN_MOUNT_RECURSIVE = 1 << 1, /* rbind */
+	PLAN_MOUNT_ROOT = 1 << 2,      /* on "/": what is mounted becomes the root filesystem */
 	/* A symbolic link as source is bound itself, as target is covered itself. */
 	PLAN_MOUNT_SOURCE_NOFOLLOW = 1 << 3,
 	PLAN_MOUNT_TARGET_NOFOLLOW = 1 << 4,
@@ -231,6 +236,11 @@ struct plan_bind {
 	plan_str target;
 	uint32_t flags;
 	struct plan_mount_attr attr;
+};
+
+/* Apart, so that the name is looked up in a directory that is proven and held. */
+struct plan_unmount {
+	plan_str directory, name;
 };
 
 struct plan_device {
@@ -409,7 +419,9 @@ struct plan_block {
 	uint32_t size; /* of the whole block; its last byte is a NUL */
 	uint32_t n_slots;
 	struct plan_array steps; /* of struct plan_step */
-	plan_str fd_directory;   /* where descriptors have names, for kernels before 5.12 */
+	/* Where descriptors have names, for kernels before 5.12; 0: nowhere, the procfs is that of
+	 * a container that runs. */
+	plan_str fd_directory;
 	/* Arrays of uint64_t: offsets that init turns into pointers in place, NULL-terminated. The
 	 * environment has spare entries (0) before its end for what is known only inside. */
 	struct plan_array argv, envp;

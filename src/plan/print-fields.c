@@ -77,6 +77,7 @@ FIELDS(bind) = {
 	FIELD(bind, target, STRING), FIELD(bind, source, STRING), FIELD(bind, slot, SLOT),
 	FIELD(bind, flags, TARGET),  FIELD(bind, attr, ATTR),     END,
 };
+FIELDS(unmount) = {FIELD(unmount, directory, STRING), FIELD(unmount, name, STRING), END};
 FIELDS(devices) = {
 	FIELD(devices, directory, STRING),
 	FIELD(devices, devices, DEVICES),

@@ -336,7 +336,7 @@ static const char *slot_kind_name(enum plan_slot_kind kind)
 		[SLOT_CGROUP] = "cgroup", [SLOT_INSTANCE] = "instance",
 		[SLOT_ROOT] = "root",     [SLOT_APPEND] = "append",
 		[SLOT_DEVICE] = "device", [SLOT_NETWORK] = "network",
-		[SLOT_MOUNTS] = "mounts",
+		[SLOT_MOUNTS] = "mounts", [SLOT_PLACE] = "place",
 	};
 
 	return names[kind];
@@ -344,7 +344,14 @@ static const char *slot_kind_name(enum plan_slot_kind kind)
 
 static const char *purpose_name(enum plan_purpose p)
 {
-	return p == PURPOSE_EXEC ? "exec" : p == PURPOSE_RUN ? "run" : "create";
+	static const char *const names[] = {
+		[PURPOSE_CREATE] = "create",
+		[PURPOSE_RUN] = "run",
+		[PURPOSE_EXEC] = "exec",
+		[PURPOSE_MOUNTS] = "mounts",
+	};
+
+	return names[p];
 }
 
 static const char *manager_name(enum cgroup_manager m)
@@ -471,7 +478,7 @@ static void text_host(struct text *t, const struct plan *p)
 	line(t, "%s %s\nshape   %s%s%s\n", purpose_name(p->purpose), p->id,
 	     p->shape == SHAPE_DIRECT ? "direct" : "bridge",
 	     p->shape == SHAPE_DIRECT ? " clone=" : "", w.text);
-	if (p->purpose != PURPOSE_EXEC)
+	if (plan_creates(p->purpose))
 		text_cgroup(t, &p->cgroup);
 	if (p->idmap.wanted) {
 		line(t, "idmap   %s%s\n", p->idmap.by_helper ? "newuidmap,newgidmap" : "direct",
@@ -727,7 +734,7 @@ static void json_host(struct json_writer *w, const struct plan *p)
 	json_kv_string(w, "id", p->id);
 	json_kv_string(w, "shape", p->shape == SHAPE_DIRECT ? "direct" : "bridge");
 	json_kv_string(w, "clone", clone.text);
-	if (p->purpose != PURPOSE_EXEC)
+	if (plan_creates(p->purpose))
 		json_cgroup(w, &p->cgroup);
 	if (p->idmap.wanted) {
 		json_kv_string(w, "idmapBy", p->idmap.by_helper ? "newuidmap,newgidmap" : "direct");

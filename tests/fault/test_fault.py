@@ -131,6 +131,40 @@ class ExecDetached(Exec):
         return "exec", "--detach", self.id, "/probe", "exit", "7"
 
 
+class MountsAdd(Exec):
+    """Into the same container, and out of it again; after a kill some of them may be left."""
+    codes = (0,)
+
+    def prepare(self):
+        if self.shared is None:
+            self.bundle.config["root"]["readonly"] = False
+            self.bundle.save()
+        super().prepare()
+        self.file = self.bundle.path / "mounts.json"
+        self.file.write_text(harness.json.dumps([
+            {"type": "tmpfs", "source": "tmpfs", "destination": f"/tmp/{name}"} for name in "ab"]))
+
+    def mounts(self):
+        done = subprocess.run(self.runtime.command("exec", self.id, "/bin/cat", "/proc/self/mountinfo"),
+                              env=self.runtime.environment, capture_output=True, text=True,
+                              timeout=SECONDS)
+        assert done.returncode == 0, done
+        return sum(m.target.startswith("/tmp/") for m in harness.parse_mountinfo(done.stdout))
+
+    def command(self):
+        return "mounts", "add", self.id, self.file
+
+    def works(self):
+        assert self.mounts() == 2
+
+    def clean(self):
+        leaks.reap()
+        assert self.status() == "running", "a fault in mounts ended the container"
+        self.ordinary("mounts", "remove", self.id, self.file)
+        if self.mounts() > 0:
+            self.must("delete", "--force", self.id)
+
+
 class Delete(Walk):
     def prepare(self):
         super().prepare()
@@ -203,7 +237,7 @@ class RunShared(Run):
 
 COMMANDS = {"start filtered": StartFiltered,
             "run filtered": RunFiltered, "exec filtered": ExecFiltered, "create mapped": CreateMapped, "run shared": RunShared, "create": Create, "start": Start, "run": Run, "run --detach": RunDetached, "exec": Exec,
-            "exec --detach": ExecDetached, "delete": Delete, "wait": Wait}
+            "exec --detach": ExecDetached, "mounts add": MountsAdd, "delete": Delete, "wait": Wait}
 # start, delete and wait run no init of their own.
 CASES = [(name, who, mode) for name in COMMANDS for who in ("host", "init")
          for mode in ("EIO", "ENOMEM", "kill")

@@ -4,7 +4,7 @@ A case is a folder with a config.json. What else may lie in it:
   plan.txt      the plan, as it must be printed
   error.txt     instead of plan.txt: what must be said on stderr, with exit code 1
   warnings.txt  what --log-level warning says beside a plan
-  args          more command-line options, a line each
+  args          more command-line options, a line each; {case} is the folder
   facts.json    the host that the plan is for; without it, the facts.json of this folder
 
 CORACLE is the program. CORACLE_GOLDEN_UPDATE=1 (`make golden-update`) writes the files anew."""
@@ -27,7 +27,8 @@ def arguments(case):
     facts = case / "facts.json"
     if not facts.exists():
         facts = GOLDEN / "facts.json"
-    more = (case / "args").read_text().split("\n") if (case / "args").exists() else []
+    more = (case / "args").read_text().replace("{case}", str(case)).split("\n") \
+        if (case / "args").exists() else []
     return ["plan", "--facts", str(facts), *filter(None, more)]
 
 

@@ -319,7 +319,8 @@ class Runtime:
                 if input is not None:
                     with contextlib.suppress(BrokenPipeError):
                         process.stdin.write(input.encode())
-                    process.stdin.close()
+                    with contextlib.suppress(BrokenPipeError):
+                        process.stdin.close()
                 process.wait(timeout)
             except subprocess.TimeoutExpired:
                 process.kill()
