@@ -11,19 +11,15 @@
 #define PASSWD_MAX ((size_t)1 << 22)
 
 const struct command *const commands[] = {
-	&command_create,        &command_start,
-	&command_run,           &command_exec,
-	&command_state,         &command_list,
-	&command_update,        &command_mounts,
-	&command_events,        &command_ps,
-	&command_kill,          &command_wait,
-	&command_delete,        &command_pause,
-	&command_resume,        &command_plan,
-	&command_spec,          &command_image,
-	&command_features,      &command_version,
-	&command_help,          &command_completion,
-	&command_checkpoint,    &command_restore,
-	&command_internal_args, NULL,
+	&command_create,  &command_start,         &command_run,
+	&command_exec,    &command_state,         &command_list,
+	&command_update,  &command_mounts,        &command_events,
+	&command_ps,      &command_kill,          &command_wait,
+	&command_delete,  &command_pause,         &command_resume,
+	&command_plan,    &command_spec,          &command_image,
+	&command_doctor,  &command_features,      &command_version,
+	&command_help,    &command_completion,    &command_checkpoint,
+	&command_restore, &command_internal_args, NULL,
 };
 
 const struct command *command_find(const char *name)

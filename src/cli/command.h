@@ -62,7 +62,7 @@ int command_check_args(const struct command *c, const struct str_list *args, str
 	_must_check_;
 
 extern const struct command command_checkpoint, command_completion, command_create, command_delete,
-	command_events, command_exec, command_features, command_help, command_image,
+	command_doctor, command_events, command_exec, command_features, command_help, command_image,
 	command_internal_args, command_kill, command_list, command_mounts, command_pause,
 	command_plan, command_ps, command_restore, command_resume, command_run, command_spec,
 	command_start, command_state, command_update, command_version, command_wait;

@@ -20,7 +20,8 @@ static const struct {
 	 "it must be a regular file that the process's user may execute, made for this machine"},
 	{ERR_CWD,
 	 "it must be a directory in the root filesystem that the process's user may enter"},
-	{ERR_STATE_DOCUMENT, "`coracle delete --force` removes what is left of the container"},
+	{ERR_STATE_DOCUMENT,
+	 "`coracle doctor` tells what is left of containers, and how to remove it"},
 	{ERR_EXIT_UNKNOWN, "the kernel keeps it from Linux 6.15 on, for who may mount"},
 };
 

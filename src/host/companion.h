@@ -1,4 +1,4 @@
-/* The programs beside the runtime that need a library: libexec/coracle/coracle-VERB. */
+/* The programs beside the runtime, which it never needs itself: libexec/coracle/coracle-VERB. */
 #pragma once
 
 #include "base/child.h"

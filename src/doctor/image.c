@@ -1,0 +1,203 @@
+/* What images need of the kernel and of the file system that they are on. */
+#include <errno.h>
+#include <linux/fsverity.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "base/child.h"
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "doctor/doctor.h"
+#include "doctor/trial.h"
+
+#define TIMEOUT_MS 2000
+
+/* --- image-program -----------------------------------------------------------------------------
+ */
+
+void check_image_program(const struct doctor *d, struct finding *f)
+{
+	_cleanup_close_ int null = sys_openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
+	static const char *const argv[] = {"coracle", "image", "list", "--help", NULL};
+	struct child_result result = {0};
+	struct child c = {
+		.path = str_eq(d->runtime, "coracle") ? doctor_find_program(d, "coracle")
+						      : d->runtime,
+		.argv = argv,
+		.envp = environ,
+		.cwd = "",
+		.cwd_fd = -EBADF,
+		.in_fd = null,
+		.out_fd = -EBADF,
+		.err_fd = -EBADF,
+		.timeout_ms = TIMEOUT_MS,
+	};
+	int r = c.path ? child_run(&c, &result) : -ENOENT;
+
+	if (r == 0 && result.status == 0) {
+		finding_set(f, VERDICT_OK, "it runs");
+		return;
+	}
+	finding_set(f, VERDICT_FAIL, "%s",
+		    result.output[0] ? result.output : "coracle was not found");
+	f->afterwards =
+		"build coracle again where libcrypto, zlib and libzstd are (`make setup` installs them)";
+}
+
+/* --- overlay -----------------------------------------------------------------------------------
+ */
+
+static int mount_overlay(void *arg, struct trial *t)
+{
+	const struct doctor *d = arg;
+	const char *data = "lowerdir=/proc/l,upperdir=/proc/u/u,workdir=/proc/u/w,userxattr";
+	static const char *const directories[] = {"/proc/l", "/proc/u", "/proc/u/u", "/proc/u/w",
+						  "/proc/m"};
+	int r = 0;
+
+	if (d->uid != 0 && trial_map_self(t, d->uid, d->gid) < 0)
+		return t->code;
+	if (trial_step(t, "make mounts private",
+		       sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) < 0 ||
+	    trial_step(t, "mount a tmpfs", sys_mount("tmpfs", "/proc", "tmpfs", 0, NULL)) < 0)
+		return t->code;
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
+		if (trial_step(t, "make directories", sys_mkdirat(AT_FDCWD, directories[i], 0755)) <
+		    0)
+			return t->code;
+	r = sys_mount("overlay", "/proc/m", "overlay", 0, data);
+	if (trial_step(t, "mount an overlay", r) < 0)
+		return t->code;
+	r = sys_openat(AT_FDCWD, "/proc/m/file", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	return trial_step(t, "write into an overlay", r < 0 ? r : 0);
+}
+
+void check_overlay(const struct doctor *d, struct finding *f)
+{
+	uint64_t flags = CLONE_NEWNS | (d->uid == 0 ? 0 : CLONE_NEWUSER);
+	struct trial t;
+	int r = trial_run(flags, -EBADF, mount_overlay, NULL, (void *)(uintptr_t)d, &t);
+	char words[24];
+
+	if (r < 0) {
+		finding_set(f, VERDICT_SKIP, "there is no namespace to try it in: %s",
+			    errno_words(r, words));
+	} else if (t.code == 0) {
+		finding_set(f, VERDICT_OK, "an overlay can be mounted%s",
+			    d->uid == 0 ? "" : " without privileges");
+	} else {
+		finding_set(f, VERDICT_FAIL, "cannot %s: %s", t.what, errno_words(t.code, words));
+		if (t.code == -ENODEV)
+			finding_cure(d, f, CURE_ROOT, "modprobe overlay");
+		else
+			f->afterwards = "boot Linux 5.11 or newer";
+	}
+}
+
+/* --- erofs -------------------------------------------------------------------------------------
+ */
+
+void check_erofs(const struct doctor *d, struct finding *f)
+{
+	char *text;
+	size_t len;
+	bool known = io_read_file_at(d->arena, AT_FDCWD, "/proc/filesystems", 1 << 16, &text,
+				     &len) == 0 &&
+		     strstr(text, "\terofs\n");
+	int fd;
+
+	if (d->uid != 0) {
+		finding_set(f, VERDICT_SKIP,
+			    "only root mounts it; users get overlays of stub files (Linux "
+			    "6.16)");
+		return;
+	}
+	/* Loads the module where it is one. */
+	fd = sys_fsopen("erofs", 1 /* FSOPEN_CLOEXEC */);
+	if (fd >= 0)
+		(void)sys_close(fd);
+	if (fd >= 0 || known) {
+		finding_set(f, VERDICT_OK, "the kernel has it");
+		return;
+	}
+	finding_set(f, VERDICT_FAIL, "the kernel does not have it");
+	finding_cure(d, f, CURE_ROOT, "modprobe erofs");
+	f->afterwards = "or boot a kernel with CONFIG_EROFS_FS";
+}
+
+/* --- fs-verity ---------------------------------------------------------------------------------
+ */
+
+/* The image store, or the nearest directory above it that exists, into @path. */
+static void find_store(char path[static PATH_SIZE])
+{
+	const char *own = getenv("CORACLE_IMAGE_STORE"), *data = getenv("XDG_DATA_HOME");
+	const char *home = getenv("HOME");
+
+	if (own && *own == '/')
+		(void)str_copy(path, PATH_SIZE, own);
+	else if (sys_geteuid() == 0)
+		(void)str_copy(path, PATH_SIZE, "/var/lib/coracle/images");
+	else if (data && *data == '/')
+		(void)str_format(path, PATH_SIZE, "%s/coracle/images", data);
+	else
+		(void)str_format(path, PATH_SIZE, "%s/.local/share/coracle/images",
+				 home && *home == '/' ? home : "");
+	while (path[1] != '\0' && sys_faccessat(AT_FDCWD, path, X_OK) < 0) {
+		char *slash = strrchr(path, '/');
+
+		slash[slash == path] = '\0';
+	}
+}
+
+/* A file without a name in @path, sealed. */
+static int seal_nameless(const char *path)
+{
+	struct fsverity_enable_arg arg = {
+		.version = 1, .hash_algorithm = FS_VERITY_HASH_ALG_SHA256, .block_size = 4096};
+	int fd = sys_openat(AT_FDCWD, path, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600), reader, r;
+	char link[40];
+
+	if (fd < 0)
+		return fd;
+	r = io_write_all(fd, "x", 1);
+	/* It is sealed through a descriptor that only reads, when none is left that writes. */
+	(void)str_format(link, sizeof(link), "/proc/self/fd/%d", fd);
+	reader = sys_openat(AT_FDCWD, link, O_RDONLY | O_CLOEXEC, 0);
+	(void)sys_close(fd);
+	if (reader < 0)
+		return reader;
+	if (r == 0)
+		r = sys_ioctl(reader, FS_IOC_ENABLE_VERITY, &arg);
+	(void)sys_close(reader);
+	return r;
+}
+
+void check_verity(const struct doctor *d, struct finding *f)
+{
+	char path[PATH_SIZE], words[24];
+	int r;
+
+	find_store(path);
+	r = seal_nameless(path);
+	if (r == 0) {
+		finding_set(f, VERDICT_OK, "%s can have sealed files", path);
+		return;
+	}
+	if (r == -EACCES || r == -EROFS || r == -EPERM) {
+		finding_set(f, VERDICT_SKIP, "%s: %s", path, errno_words(r, words));
+		return;
+	}
+	finding_set(f, VERDICT_WARN,
+		    "%s cannot have sealed files (%s): digests are checked by reading", path,
+		    errno_words(r, words));
+	if (r == -EOPNOTSUPP)
+		finding_cure(d, f, CURE_ROOT,
+			     "tune2fs -O verity \"$(findmnt -no SOURCE --target %s)\"", path);
+	f->afterwards = "ext4 needs the feature, btrfs and f2fs have it; tmpfs and xfs do "
+			"not: put the store elsewhere (CORACLE_IMAGE_STORE)";
+}
