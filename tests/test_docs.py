@@ -20,6 +20,9 @@ MAN = ROOT / "docs/man"
 # Described in coracle(1) alone: they take no options of their own.
 WITHOUT_PAGE = {"help", "version"}
 
+# Of matters that are not commands.
+OTHER_PAGES = {"coracle-config.5", "coracle-state.5", "coracle-errors.7"}
+
 
 def coracle(*args):
     return subprocess.run([CORACLE, *args], capture_output=True, text=True, timeout=10)
@@ -163,14 +166,66 @@ def test_manual_lists_the_commands():
 def test_manual_pages_are_built():
     pages = {p.name.removesuffix(".scd") for p in MAN.glob("*.scd")}
     commands = {c["name"] for c in shown_commands()} - WITHOUT_PAGE
-    assert pages == {"coracle.1"} | {f"coracle-{c}.1" for c in commands}
-    assert set(re.findall(r"'(coracle[\w.-]*\.1)'", (ROOT / "docs/meson.build").read_text())) == pages
+    assert pages == {"coracle.1"} | {f"coracle-{c}.1" for c in commands} | OTHER_PAGES
+    assert set(re.findall(r"'(coracle[\w.-]*\.\d)'", (ROOT / "docs/meson.build").read_text())) == pages
 
 
 def test_manual_references_exist():
     for source in MAN.glob("*.scd"):
-        for name in re.findall(r"\*(coracle[a-z-]*)\*\(1\)", source.read_text()):
-            assert (MAN / f"{name}.1.scd").exists(), f"{source.name} names {name}(1)"
+        for name, number in re.findall(r"\*(coracle[a-z-]*)\*\((\d)\)", source.read_text()):
+            assert (MAN / f"{name}.{number}.scd").exists(), f"{source.name} names {name}({number})"
+
+
+def test_manual_of_annotations():
+    """What the plan honours, coracle-config(5) explains, and nothing else; the short list names it."""
+    source = (ROOT / "src/plan/build-annotations.c").read_text()
+    headers = "".join((ROOT / f"src/{name}").read_text()
+                      for name in ("plan/cgroup.h", "seccomp/compile/compile.h"))
+    macros = dict(re.findall(r'define (\w+_ANNOTATION_\w+) "(.*?)"', headers))
+    body = re.search(r"honoured\[\] = \{(.*?)\};", source, re.S)[1]
+    honoured = {a or macros[b] for a, b in re.findall(r'"(.*?)"|(\w+_ANNOTATION_\w+)', body)}
+    assert len(honoured) > 10
+    text = section((MAN / "coracle-config.5.scd").read_text(), "ANNOTATIONS")
+    explained = [line for line in text.splitlines() if line.startswith("*run.oci.")]
+    assert set(re.findall(r"\*(run\.oci\.[\w.]+)\*", "\n".join(explained))) == honoured
+    short = coracle("help", "annotations").stdout
+    for name in honoured:  # the short list joins some by their beginnings
+        last = re.search(r"[._]\w+?$", name.removeprefix("run.oci.coracle.image"))
+        assert name in short or last[0] in short, name
+
+
+def test_manual_of_the_state_document():
+    """The keys that container/state.c writes are those of coracle-state(5)."""
+    source = (ROOT / "src/container/state.c").read_text().split("/* --- reading")[0]
+    written = set(re.findall(r'json_k(?:v_\w+|ey)\(&?w, "(\w+)"', source))
+    page_text = (MAN / "coracle-state.5.scd").read_text()
+    text = section(page_text, "THE STATE DOCUMENT")
+    assert written == set(re.findall(r"\*(\w+)\*(?=[,\n])", "\n".join(
+        line for line in text.splitlines() if not line.startswith("\t")) + "\n")) | \
+        set(re.findall(r"_(\w+?)_ (?:is|whether|the|a) ", text))
+
+
+def test_manual_of_errors():
+    """coracle-errors(7), docs/errors.md and `coracle help errors` are of one list."""
+    listed = re.findall(r"^\| `([\w-]+)` \| (.*) \|$", (ROOT / "docs/errors.md").read_text(), re.M)
+    assert len(listed) > 30
+    text = section((MAN / "coracle-errors.7.scd").read_text(), "CODES")
+    rows = re.findall(r"^\|.  ?\*([\w-]+)\*\n:.? (.*)\.$", text, re.M)
+    assert [(name, meaning[0].lower() + meaning[1:]) for name, meaning in rows] == listed
+    shown = coracle("help", "errors").stdout
+    for name, meaning in listed:
+        assert re.search(rf"^  {name} +{re.escape(meaning)}$", shown, re.M)
+
+
+def test_topics():
+    """Each topic of the help is there, and fits a terminal."""
+    names = re.search(r"`coracle help TOPIC`: (.*)\.$", coracle("--help").stdout, re.M)[1].split(", ")
+    assert "errors" in names and "rootless" in names
+    for name in names:
+        done = coracle("help", name)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert max(map(len, done.stdout.splitlines())) <= 100
+        assert not any(c["name"] == name for c in tables()["commands"])
 
 
 @pytest.mark.skipif(not shutil.which("scdoc"), reason="scdoc is not installed")

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "cli/help.h"
 #include "cli/text.h"
+#include "cli/topics.h"
 #include "oci/features.h"
 
 static int run_help(struct invocation *inv, struct err *e)
@@ -13,6 +14,10 @@ static int run_help(struct invocation *inv, struct err *e)
 	const struct command *c = NULL;
 
 	if (inv->args.n > 0) {
+		const struct topic *topic = topic_find(inv->args.items[0]);
+
+		if (topic)
+			return topic_print(inv->rt.arena, topic, e);
 		c = command_find(inv->args.items[0]);
 		if (!c)
 			return command_unknown(inv->args.items[0], e);
@@ -44,7 +49,9 @@ static int run_internal_args(struct invocation *inv, struct err *e)
 const struct command command_help = {
 	.name = "help",
 	.summary = "show help, for a command if one is named",
-	.positionals = {{.name = "COMMAND", .help = "a command of coracle", .optional = true}},
+	.positionals = {{.name = "COMMAND",
+			 .help = "a command of coracle, or a topic",
+			 .optional = true}},
 	.run = run_help,
 };
 

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "cli/global.h"
 #include "cli/text.h"
+#include "cli/topics.h"
 
 #define COLUMN 30
 
@@ -62,7 +63,11 @@ static void add_program(struct text *t)
 	}
 	text_add(t, "\nOptions:\n");
 	add_options(t, &global_option_table);
-	text_add(t, "\n`coracle COMMAND --help` shows the options of a command.\n");
+	text_add(
+		t,
+		"\n`coracle COMMAND --help` shows the options of a command.\nTopics of `coracle help TOPIC`:");
+	for (const struct topic *topic = topics; topic->name; topic++)
+		text_add(t, " %s%s", topic->name, topic[1].name ? "," : ".\n");
 }
 
 static void add_command(struct text *t, const struct command *c)
