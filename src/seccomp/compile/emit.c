@@ -78,10 +78,10 @@ static bool rules_equal(const struct seccomp_rule *x, const struct seccomp_rule 
 
 static bool verdicts_equal(const struct range *x, const struct range *y)
 {
-	if (!x->rules || !y->rules)
-		return !x->rules && !y->rules && x->action == y->action;
+	if (x->action != y->action || !x->rules != !y->rules)
+		return false;
 	/* Neighbours are of one width: x86_64's last number has no rules. */
-	return rules_equal(x->rules, y->rules);
+	return !x->rules || rules_equal(x->rules, y->rules);
 }
 
 /* From @start on this verdict counts, until another is added. What was added at the same place or
@@ -143,8 +143,8 @@ static void ranges_of_abi(struct range_list *list, const struct seccomp_policy *
 					.action = entry->action,
 					.rules = entry->rules,
 				});
-		if (entry->nr < last)
-			range_add_action(list, entry->nr + 1, p->default_action);
+		if (entry->last < last)
+			range_add_action(list, entry->last + 1, p->default_action);
 	}
 	if (abi->has_last_private) {
 		if (!entered_private) {
@@ -196,6 +196,7 @@ static void ranges_of_section(struct range_list *list, const struct seccomp_poli
 struct chain {
 	struct chain *next;
 	const struct seccomp_rule *rules;
+	seccomp_action action;
 	uint32_t at;
 	unsigned bits;
 };
@@ -312,7 +313,9 @@ static uint32_t emit_masked_half(struct emitter *m, uint32_t offset, uint32_t ma
 {
 	if (mask == 0)
 		return yes;
-	if (value == 0) {
+	if (mask == UINT32_MAX) {
+		(void)emit_jump(m, BPF_JEQ, value, yes, no, offset);
+	} else if (value == 0) {
 		(void)emit_jump(m, BPF_JSET, mask, no, yes, offset);
 	} else {
 		/* The mask destroys what was loaded. */
@@ -330,6 +333,10 @@ static uint32_t emit_cond(struct emitter *m, const struct seccomp_cond *c, unsig
 	bool negated = c->op == SECCOMP_OP_NE || c->op == SECCOMP_OP_LT || c->op == SECCOMP_OP_LE;
 	unsigned op = BPF_JEQ;
 
+	if (c->op == SECCOMP_OP_MASKED_NE) {
+		at = emit_masked_half(m, low, (uint32_t)c->mask, value, no, yes);
+		return emit_masked_half(m, high, (uint32_t)(c->mask >> 32), value_high, at, yes);
+	}
 	if (c->op == SECCOMP_OP_MASKED_EQ) {
 		at = emit_masked_half(m, low, (uint32_t)c->mask, value, yes, no);
 		return emit_masked_half(m, high, (uint32_t)(c->mask >> 32), value_high, at, no);
@@ -365,7 +372,8 @@ static int emit_chain(struct emitter *m, const struct range *range, uint32_t *re
 	uint32_t at;
 
 	for (chain = m->chains; chain; chain = chain->next) {
-		if (chain->bits == bits && rules_equal(chain->rules, range->rules)) {
+		if (chain->bits == bits && chain->action == range->action &&
+		    rules_equal(chain->rules, range->rules)) {
 			*ret = chain->at;
 			return 0;
 		}
@@ -380,7 +388,7 @@ static int emit_chain(struct emitter *m, const struct range *range, uint32_t *re
 	for (const struct seccomp_rule *r = range->rules; r; r = r->next)
 		rules[i++] = r;
 
-	at = emit_return(m, m->policy->default_action);
+	at = emit_return(m, range->action);
 	while (i-- > 0 && !m->full) {
 		uint32_t yes = emit_return(m, rules[i]->action);
 
@@ -388,7 +396,7 @@ static int emit_chain(struct emitter *m, const struct range *range, uint32_t *re
 			yes = emit_cond(m, &rules[i]->conds[k], bits, yes, at);
 		at = yes;
 	}
-	*chain = (struct chain){m->chains, range->rules, at, bits};
+	*chain = (struct chain){m->chains, range->rules, range->action, at, bits};
 	m->chains = chain;
 	*ret = at;
 	return 0;

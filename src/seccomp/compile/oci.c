@@ -98,7 +98,7 @@ static const struct {
 	{"SCMP_ACT_NOTIFY", SECCOMP_RET_USER_NOTIF, 0},
 };
 
-static const char op_list[SECCOMP_OP_MAX][24] = {
+static const char op_list[][24] = {
 	[SECCOMP_OP_NE] = "SCMP_CMP_NE",
 	[SECCOMP_OP_LT] = "SCMP_CMP_LT",
 	[SECCOMP_OP_LE] = "SCMP_CMP_LE",
@@ -164,7 +164,7 @@ static int parse_action(const char *name, const uint32_t *errno_ret, seccomp_act
 
 static int parse_op(const char *name, uint8_t *ret, struct err *e)
 {
-	for (unsigned i = 0; i < SECCOMP_OP_MAX; i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(op_list); i++) {
 		if (str_eq(name, op_list[i])) {
 			*ret = (uint8_t)i;
 			return 0;
@@ -616,6 +616,7 @@ static int finish_abi(struct builder *b, size_t index)
 		to->nr = slot + draft->info->base;
 		if (slot >= SYSCALL_NUMBER_MAX)
 			to->nr += SECCOMP_ARM_PRIVATE - SYSCALL_NUMBER_MAX;
+		to->last = to->nr;
 		to->action = from->constant ? from->action : p->default_action;
 		to->rules = from->rules;
 		p->notify |= is_notify(to->action);

@@ -16,7 +16,8 @@
 /* What the kernel is to do: SECCOMP_RET_* and, in the low half, its data. */
 typedef uint32_t seccomp_action;
 
-/* How a condition compares; the order is that of the specification's names. */
+/* How a condition compares; the order is that of the specification's names, and what has no name
+ * there comes last. */
 enum seccomp_op {
 	SECCOMP_OP_NE,
 	SECCOMP_OP_LT,
@@ -25,6 +26,7 @@ enum seccomp_op {
 	SECCOMP_OP_GE,
 	SECCOMP_OP_GT,
 	SECCOMP_OP_MASKED_EQ, /* (argument & mask) == value */
+	SECCOMP_OP_MASKED_NE, /* the policy language's alone */
 	SECCOMP_OP_MAX
 };
 
@@ -32,23 +34,23 @@ enum seccomp_op {
  * the high halves of value and mask are zero. Bits of value outside mask are zero. */
 struct seccomp_cond {
 	uint64_t value;
-	uint64_t mask; /* of MASKED_EQ, never zero */
+	uint64_t mask; /* of MASKED_EQ and MASKED_NE, never zero */
 	uint8_t arg;   /* 0 to 5 */
 	uint8_t op;    /* enum seccomp_op */
 };
 
-/* All conditions together; there is at least one, and at most one an argument. */
+/* All conditions together; there is at least one. Profiles have at most one an argument. */
 struct seccomp_rule {
 	const struct seccomp_rule *next;
 	seccomp_action action;
 	uint32_t n_conds;
-	const struct seccomp_cond *conds; /* arguments ascend */
+	const struct seccomp_cond *conds; /* arguments do not descend */
 };
 
-/* One number. Without rules the action decides. With rules the first that matches does, and where
- * none does, the policy's default. */
+/* Numbers, of profiles one each. The first of the rules that matches decides, and where none does,
+ * or there are none, the action. */
 struct seccomp_entry {
-	uint32_t nr; /* as in struct seccomp_data */
+	uint32_t nr, last; /* from, to; as in struct seccomp_data */
 	seccomp_action action;
 	const struct seccomp_rule *rules;
 };
@@ -56,7 +58,7 @@ struct seccomp_entry {
 /* The numbers of one architecture; x86_64 and x32 are two, though the kernel has one name. */
 struct seccomp_abi {
 	enum seccomp_arch arch;
-	const struct seccomp_entry *entries; /* numbers ascend */
+	const struct seccomp_entry *entries; /* numbers ascend; all are the architecture's */
 	size_t n_entries;
 	/* The largest number that the profile names, whatever action it wants; ARM's own calls are
 	 * counted by themselves. What lies above is unknown to the profile's author. */

@@ -48,7 +48,7 @@ static size_t run_length(const struct seccomp_entry *entry, size_t left)
 	size_t n = 1;
 
 	while (!entry->rules && n < left && !entry[n].rules && entry[n].action == entry->action &&
-	       entry[n].nr == entry->nr + n)
+	       entry[n].nr == entry[n - 1].last + 1)
 		n++;
 	return n;
 }
@@ -62,8 +62,8 @@ static size_t take_entries(struct sha256 *h, const struct seccomp_entry *entry, 
 
 	for (const struct seccomp_rule *r = entry->rules; r; r = r->next)
 		n_rules++;
-	take_pair(h, entry->nr, (uint32_t)n);
-	take_pair(h, entry->rules ? 0 : entry->action, n_rules);
+	take_pair(h, entry->nr, entry[n - 1].last - entry->nr + 1);
+	take_pair(h, entry->action, n_rules);
 	for (const struct seccomp_rule *r = entry->rules; r; r = r->next)
 		take_rule(h, r);
 	return n;
@@ -71,7 +71,7 @@ static size_t take_entries(struct sha256 *h, const struct seccomp_entry *entry, 
 
 void seccomp_policy_digest(const struct seccomp_policy *policy, char ret[static SHA256_TEXT_MAX])
 {
-	static const char form[] = "coracle seccomp policy 1";
+	static const char form[] = "coracle seccomp policy 2";
 	struct sha256 h;
 
 	sha256_init(&h);

@@ -49,7 +49,7 @@ struct walk {
 	const struct sock_filter *insns;
 	size_t n;
 	const struct seccomp_rule *rules;
-	seccomp_action default_action;
+	seccomp_action otherwise; /* where no rule matches */
 	bool wide, big_endian;
 	uint32_t steps_left;
 	struct verify_scratch *scratch;
@@ -149,12 +149,16 @@ static enum truth cond_holds(const struct known *k, const struct seccomp_cond *c
 	bool less, equal, greater, can = false, can_fail = false;
 	enum truth a, b;
 
-	if (c->op == SECCOMP_OP_MASKED_EQ) {
+	if (c->op == SECCOMP_OP_MASKED_EQ || c->op == SECCOMP_OP_MASKED_NE) {
+		bool want = c->op == SECCOMP_OP_MASKED_EQ;
+
 		a = bits_hold(k, low, (uint32_t)c->mask, (uint32_t)c->value);
 		b = bits_hold(k, high, (uint32_t)(c->mask >> 32), (uint32_t)(c->value >> 32));
 		if (a == NO || b == NO)
-			return NO;
-		return a == YES && b == YES ? YES : MAYBE;
+			return want ? NO : YES;
+		if (a == YES && b == YES)
+			return want ? YES : NO;
+		return MAYBE;
 	}
 	less = can_be_less(k, c->arg, wide, v);
 	equal = can_be(k, c->arg, wide, v, v);
@@ -176,6 +180,7 @@ static enum truth cond_holds(const struct known *k, const struct seccomp_cond *c
 		can_fail = greater;
 		break;
 	case SECCOMP_OP_MASKED_EQ:
+	case SECCOMP_OP_MASKED_NE:
 	case SECCOMP_OP_MAX:
 		break;
 	}
@@ -219,8 +224,8 @@ static int check_return(struct walk *w, const struct verify_state *s)
 		if (t == YES)
 			return 0;
 	}
-	if (verdict != w->default_action)
-		return wrong(w, s->pc, "returns something other than the default");
+	if (verdict != w->otherwise)
+		return wrong(w, s->pc, "returns something else where no rule matches");
 	return 0;
 }
 
@@ -237,7 +242,7 @@ static bool has_reason(const struct walk *w, uint32_t half, uint32_t mask,
 
 			if (c->arg != half / 2)
 				continue;
-			if (c->op != SECCOMP_OP_MASKED_EQ) {
+			if (c->op != SECCOMP_OP_MASKED_EQ && c->op != SECCOMP_OP_MASKED_NE) {
 				if (value == f->k && mask == UINT32_MAX)
 					return true;
 			} else if (BPF_OP(f->code) == BPF_JSET) {
@@ -578,6 +583,8 @@ static uint64_t satisfying(const struct seccomp_cond *c)
 {
 	if (c->op == SECCOMP_OP_NE || c->op == SECCOMP_OP_GT)
 		return c->value + 1;
+	if (c->op == SECCOMP_OP_MASKED_NE)
+		return c->value ^ c->mask;
 	return c->op == SECCOMP_OP_LT ? c->value - 1 : c->value;
 }
 
@@ -613,7 +620,7 @@ static int try_points(struct walk *w, uint32_t pc)
 
 int seccomp_verify_args(struct arena *a, struct verify_scratch *scratch,
 			const struct seccomp_program *program, uint32_t pc,
-			const struct seccomp_rule *rules, seccomp_action default_action,
+			const struct seccomp_rule *rules, seccomp_action otherwise,
 			enum seccomp_arch arch, uint32_t max_steps, bool *tried_points,
 			uint32_t *ret_pc, const char **ret_what)
 {
@@ -623,7 +630,7 @@ int seccomp_verify_args(struct arena *a, struct verify_scratch *scratch,
 		.insns = program->insns,
 		.n = program->n,
 		.rules = rules,
-		.default_action = default_action,
+		.otherwise = otherwise,
 		.wide = seccomp_arch_info(arch)->bits == 64,
 		.big_endian = seccomp_arch_info(arch)->big_endian,
 		.steps_left = max_steps,

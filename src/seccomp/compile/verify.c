@@ -47,8 +47,9 @@ struct verifier {
 	bool tried_points;  /* one took more, and was not proven whole */
 	/* Where the last search in an architecture's entries ended: the next is often near. */
 	size_t near[SECCOMP_ARCH_MAX];
-	/* The last list of rules that was proven, and from where. */
+	/* The last list of rules that was proven, what follows it, and from where. */
 	const struct seccomp_rule *proven;
+	seccomp_action proven_action;
 	uint32_t proven_pc;
 	int proven_arch;
 	struct err *e;
@@ -120,24 +121,25 @@ static struct cell cell_of_abi(struct verifier *v, const struct seccomp_abi *abi
 	size_t low = v->near[abi->arch], high = abi->n_entries;
 	struct cell c;
 
-	/* At most one number further than the last time, or anywhere. */
+	/* At most one entry further than the last time, or anywhere. */
 	if (low >= high || abi->entries[low].nr > nr)
 		low = 0;
-	else if (low + 1 < high && abi->entries[low + 1].nr >= nr)
+	else if (low + 1 < high && abi->entries[low + 1].last >= nr)
 		high = low + 1;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (abi->entries[middle].nr < nr)
+		if (abi->entries[middle].last < nr)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	v->near[abi->arch] = low;
-	if (low < abi->n_entries && abi->entries[low].nr == nr) {
+	if (low < abi->n_entries && abi->entries[low].nr <= nr) {
 		const struct seccomp_entry *entry = &abi->entries[low];
 
-		return (struct cell){nr, entry->action, entry->rules, abi->arch};
+		return (struct cell){MIN(entry->last, last), entry->action, entry->rules,
+				     abi->arch};
 	}
 	c = cell_without_rule(p, abi, nr, last);
 	if (low < abi->n_entries)
@@ -179,11 +181,11 @@ static int check_rules(struct verifier *v, const struct cell *cell, uint32_t nr,
 	const char *what = "";
 	int r;
 
-	if (v->proven == cell->rules && v->proven_pc == pc && v->proven_arch == (int)cell->arch)
+	if (v->proven == cell->rules && v->proven_action == cell->action && v->proven_pc == pc &&
+	    v->proven_arch == (int)cell->arch)
 		return 0;
-	r = seccomp_verify_args(v->arena, &v->scratch, v->program, pc, cell->rules,
-				v->policy->default_action, cell->arch, v->max_steps,
-				&v->tried_points, &wrong_pc, &what);
+	r = seccomp_verify_args(v->arena, &v->scratch, v->program, pc, cell->rules, cell->action,
+				cell->arch, v->max_steps, &v->tried_points, &wrong_pc, &what);
 	if (r == -EINVAL) {
 		(void)wrong(v, what, wrong_pc);
 		return err_wrap(v->e, "%s, system call %u", seccomp_arch_info(cell->arch)->name,
@@ -192,6 +194,7 @@ static int check_rules(struct verifier *v, const struct cell *cell, uint32_t nr,
 	if (r < 0)
 		return err_sys(v->e, ERR_INTERNAL, r, "verify the seccomp filter");
 	v->proven = cell->rules;
+	v->proven_action = cell->action;
 	v->proven_pc = pc;
 	v->proven_arch = (int)cell->arch;
 	return 0;
