@@ -21,7 +21,7 @@ MAN = ROOT / "docs/man"
 WITHOUT_PAGE = {"help", "version"}
 
 # Of matters that are not commands.
-OTHER_PAGES = {"coracle-config.5", "coracle-state.5", "coracle-errors.7"}
+OTHER_PAGES = {"coracle-config.5", "coracle-state.5", "coracle-seccomp.5", "coracle-errors.7"}
 
 
 def coracle(*args):
@@ -234,6 +234,39 @@ def test_manual_page_is_well_formed(source):
     done = subprocess.run(["scdoc"], stdin=source.open(), capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert max(map(len, source.read_text().splitlines())) <= 105
+
+
+# --- coracle seccomp -----------------------------------------------------------------------------
+
+VERB_PAGE_OPTION = re.compile(r"^(?:\*-(\w)\*, )?\*--([\w-]+)\*(?: _(\S+)_)?$", re.M)
+
+
+def seccomp_verbs():
+    """Of the main program's table; evaluated at collection."""
+    try:
+        command = next(c for c in tables()["commands"] if c["name"] == "seccomp")
+    except (AssertionError, OSError, ValueError, StopIteration):
+        return []
+    return command["arguments"][0]["choices"].split("|")
+
+
+def test_seccomp_verbs():
+    """The main program's table, the companion's, and the manual page."""
+    listed = re.findall(r"^  ([a-z]+) +\S", coracle("seccomp", "help").stdout.split("Commands:")[1], re.M)
+    assert listed == seccomp_verbs()
+    text = (MAN / "coracle-seccomp.1.scd").read_text()
+    assert re.findall(r"^\*coracle seccomp ([a-z]+)\*", text, re.M) == listed
+
+
+@pytest.mark.parametrize("verb", seccomp_verbs())
+def test_seccomp_manual_page(verb):
+    text = (MAN / "coracle-seccomp.1.scd").read_text()
+    told = set(HELP_OPTION.findall(coracle("seccomp", verb, "--help").stdout))
+    paged = set(VERB_PAGE_OPTION.findall(section(text, verb.upper())))
+    paged |= set(VERB_PAGE_OPTION.findall(section(text, "OPTIONS OF ALL COMMANDS")))
+    if verb not in ("trace", "dump"):
+        paged |= set(VERB_PAGE_OPTION.findall(section(text, "OPTIONS OF POLICIES")))
+    assert told == paged
 
 
 # --- completion ----------------------------------------------------------------------------------

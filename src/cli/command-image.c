@@ -1,29 +1,9 @@
-/* coracle image: done by a program of its own, since it needs a library. */
+/* coracle image: done by a program of its own, since it needs libraries. */
 #include "cli/command.h"
 
-#include <errno.h>
-
-#include "base/str.h"
-#include "cli/log.h"
-#include "host/companion.h"
-
-/* coracle-image VERB [--log-format=json] ARGUMENT… */
 static int run(struct invocation *inv, struct err *e)
 {
-	const char **argv = arena_newn(inv->rt.arena, const char *, inv->args.n + 3);
-	size_t n = 0;
-
-	if (!argv)
-		return err_sys(e, ERR_INTERNAL, -ENOMEM, "read the command line");
-	argv[n++] = "coracle-image";
-	for (size_t i = 0; i < inv->args.n; i++) {
-		argv[n++] = inv->args.items[i];
-		if (i == 0 && log_is_json())
-			argv[n++] = "--log-format=json";
-	}
-	argv[n] = NULL;
-	/* execve() takes what it does not change as if it might. */
-	return companion_exec("image", (char *const *)(const void *)argv, e);
+	return command_become(inv, "coracle-image", e);
 }
 
 const struct command command_image = {

@@ -7,20 +7,38 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "cli/log.h"
+#include "host/companion.h"
 
 #define PASSWD_MAX ((size_t)1 << 22)
 
 const struct command *const commands[] = {
-	&command_create,  &command_start,         &command_run,
-	&command_exec,    &command_state,         &command_list,
-	&command_update,  &command_mounts,        &command_events,
-	&command_ps,      &command_kill,          &command_wait,
-	&command_delete,  &command_pause,         &command_resume,
-	&command_plan,    &command_spec,          &command_image,
-	&command_doctor,  &command_features,      &command_version,
-	&command_help,    &command_completion,    &command_checkpoint,
-	&command_restore, &command_internal_args, NULL,
+	&command_create,     &command_start,   &command_run,           &command_exec,
+	&command_state,      &command_list,    &command_update,        &command_mounts,
+	&command_events,     &command_ps,      &command_kill,          &command_wait,
+	&command_delete,     &command_pause,   &command_resume,        &command_plan,
+	&command_spec,       &command_image,   &command_doctor,        &command_seccomp,
+	&command_features,   &command_version, &command_help,          &command_completion,
+	&command_checkpoint, &command_restore, &command_internal_args, NULL,
 };
+
+int command_become(struct invocation *inv, const char *program, struct err *e)
+{
+	const char **argv = arena_newn(inv->rt.arena, const char *, inv->args.n + 3);
+	size_t n = 0;
+
+	if (!argv)
+		return err_sys(e, ERR_INTERNAL, -ENOMEM, "read the command line");
+	argv[n++] = program;
+	for (size_t i = 0; i < inv->args.n; i++) {
+		argv[n++] = inv->args.items[i];
+		if (i == 0 && log_is_json())
+			argv[n++] = "--log-format=json";
+	}
+	argv[n] = NULL;
+	/* execve() takes what it does not change as if it might. */
+	return companion_exec(program + strlen("coracle-"), (char *const *)(const void *)argv, e);
+}
 
 const struct command *command_find(const char *name)
 {

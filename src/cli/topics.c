@@ -49,6 +49,7 @@ static void add_annotations(struct text *t)
 		"  run.oci.seccomp_bpf_data                 a compiled filter, in base64\n"
 		"  run.oci.seccomp_fail_unknown_syscall     unknown names in profiles are errors\n"
 		"  run.oci.seccomp.receiver                 the socket of a seccomp agent\n"
+		"  run.oci.coracle.seccomp_policy           a policy in the place of linux.seccomp\n"
 		"  run.oci.coracle.seccomp_store            a folder for compiled filters\n"
 		"  run.oci.coracle.oom_group                all die together when memory runs out\n"
 		"  run.oci.coracle.builtin_devices          \"0\": only the device rules that are written\n"

@@ -401,6 +401,7 @@ static int make(struct creation *c, const char *id, enum plan_purpose purpose, s
 		.preserve_fds = c->o->preserve_fds,
 		.seccomp_receiver = getenv("RUN_OCI_SECCOMP_RECEIVER"),
 		.seccomp_store = filter_store(true),
+		.compile_policy = filter_compile_policy,
 		.network = &c->network,
 	};
 	bool attached = purpose == PURPOSE_RUN && !c->o->detach;

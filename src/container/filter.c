@@ -8,11 +8,17 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/json.h"
+#include "base/str.h"
 #include "base/sys.h"
+#include "host/companion.h"
+#include "oci/names.h"
 #include "seccomp/compile/compile.h"
 #include "seccomp/listen/handover.h"
 
 #define FILTER_MAX (1 << 20)
+
+/* Policies are compiled in milliseconds. */
+#define POLICY_TIMEOUT_MS 20000
 
 int filter_save(struct runtime *rt, const struct directory *d, const struct plan *plan,
 		struct err *e)
@@ -62,6 +68,52 @@ const struct seccomp_store *filter_store(bool keep)
 	static const struct seccomp_store keeps = {.load = read_stored, .save = write_stored};
 
 	return keep ? &keeps : &reads;
+}
+
+/* CAP_A,CAP_B,… as an argument. */
+static const char *capability_list(struct arena *a, uint64_t capabilities)
+{
+	const char *list = "";
+
+	for (unsigned i = 0; i < CAPABILITY_MAX && list; i++)
+		if (capabilities >> i & 1)
+			list = arena_format(a, "%s%s%s", list, list[0] ? "," : "",
+					    capability_name(i));
+	return list;
+}
+
+int filter_compile_policy(struct arena *a, const char *path, uint64_t capabilities,
+			  enum seccomp_arch arch, char **ret, size_t *ret_len, struct err *e)
+{
+	_cleanup_close_ int null = sys_openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+	_cleanup_close_ int out = sys_memfd_create("coracle-policy", MFD_CLOEXEC);
+	const char *list = capability_list(a, capabilities);
+	const char *const argv[] = {"coracle-seccomp",
+				    "compile",
+				    "--format=saved",
+				    "--log-format=line",
+				    "--cap",
+				    list,
+				    "--arch",
+				    seccomp_arch_info(arch)->name,
+				    "--",
+				    path,
+				    NULL};
+	struct child_result result;
+	int r;
+
+	if (!list || out < 0 || null < 0)
+		return err_sys(e, ERR_SECCOMP, list ? MIN(out, null) : -ENOMEM,
+			       "compile the policy");
+	r = companion_run("seccomp", argv, null, out, POLICY_TIMEOUT_MS, &result, e);
+	if (r < 0)
+		return r;
+	if (result.status != 0)
+		return err_set(e, ERR_CONFIG_INVALID, -EINVAL, "%s", result.output);
+	r = (int)sys_lseek(out, 0, SEEK_SET);
+	if (r == 0)
+		r = io_read_fd(a, out, FILTER_MAX, ret, ret_len);
+	return r < 0 ? err_sys(e, ERR_SECCOMP, r, "read the compiled policy") : 0;
 }
 
 int filter_check_agent(const struct plan *plan, struct err *e)

@@ -16,6 +16,11 @@ int filter_save(struct runtime *rt, const struct directory *d, const struct plan
  * where @keep, written. */
 const struct seccomp_store *filter_store(bool keep);
 
+/* Have coracle-seccomp compile a policy, for the planner (plan/build.h says what and how). */
+int filter_compile_policy(struct arena *a, const char *path, uint64_t capabilities,
+			  enum seccomp_arch arch, char **ret, size_t *ret_len, struct err *e)
+	_must_check_;
+
 /* Whoever @plan would hand the listener to must be there before anything is made. */
 int filter_check_agent(const struct plan *plan, struct err *e) _must_check_;
 

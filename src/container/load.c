@@ -141,6 +141,7 @@ int load(struct runtime *rt, const struct load_options *o, struct loaded *ret, s
 		.notify_folder = o->notify_folder,
 		.seccomp_receiver = o->seccomp_receiver,
 		.seccomp_store = o->seccomp_store,
+		.compile_policy = o->compile_policy,
 	};
 	int r;
 

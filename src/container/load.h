@@ -24,6 +24,8 @@ struct load_options {
 	unsigned preserve_fds, listen_fds;
 	const char *listen_names, *notify_folder, *seccomp_receiver;
 	const struct seccomp_store *seccomp_store;
+	int (*compile_policy)(struct arena *a, const char *path, uint64_t capabilities,
+			      enum seccomp_arch arch, char **ret, size_t *ret_len, struct err *e);
 	struct netns_maker *network; /* for what will be executed; NULL for plans to look at */
 };
 

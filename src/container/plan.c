@@ -70,6 +70,7 @@ int container_plan(struct runtime *rt, const struct plan_options *o, bool as_jso
 		.no_new_keyring = o->no_new_keyring,
 		.preserve_fds = o->preserve_fds,
 		.seccomp_store = filter_store(false),
+		.compile_policy = filter_compile_policy,
 	};
 	struct json_writer w;
 	struct loaded l;

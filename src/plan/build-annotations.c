@@ -14,11 +14,11 @@ static const char *const honoured[] = {
 	"run.oci.keep_original_groups",  "run.oci.pidfd_receiver",
 	"run.oci.mount_context_type",    SECCOMP_ANNOTATION_BPF,
 	SECCOMP_ANNOTATION_FAIL_UNKNOWN, SECCOMP_ANNOTATION_RECEIVER,
-	SECCOMP_ANNOTATION_STORE,        CGROUP_ANNOTATION_DEVICES,
-	CGROUP_ANNOTATION_OOM_GROUP,     "run.oci.coracle.image",
-	"run.oci.coracle.image_store",   "run.oci.coracle.image_verity",
-	"run.oci.coracle.image_digest",  "run.oci.coracle.image_policy",
-	"run.oci.coracle.image_upper",
+	SECCOMP_ANNOTATION_STORE,        SECCOMP_ANNOTATION_POLICY,
+	CGROUP_ANNOTATION_DEVICES,       CGROUP_ANNOTATION_OOM_GROUP,
+	"run.oci.coracle.image",         "run.oci.coracle.image_store",
+	"run.oci.coracle.image_verity",  "run.oci.coracle.image_digest",
+	"run.oci.coracle.image_policy",  "run.oci.coracle.image_upper",
 };
 
 static const char *const prefixes[] = {

@@ -7,6 +7,7 @@
 #include "oci/names.h"
 #include "plan/build.h"
 #include "seccomp/compile/compile.h"
+#include "seccomp/compile/saved.h"
 
 #define CAP_SYS_ADMIN         21 /* linux/capability.h */
 #define SCHED_DEADLINE_POLICY 6  /* linux/sched.h */
@@ -19,6 +20,61 @@ static int read_annotation(struct builder *b, const char *text)
 	if (r == 0)
 		r = seccomp_raw_from_base64(b->arena, text, flags, &b->plan->filter.program, b->e);
 	return r < 0 ? err_where(b->e, "annotations[\"" SECCOMP_ANNOTATION_BPF "\"]") : 0;
+}
+
+#define WHERE_POLICY "annotations[\"" SECCOMP_ANNOTATION_POLICY "\"]"
+
+/* What conditions of policies may ask for. */
+static uint64_t bounding_set(const struct builder *b)
+{
+	const struct str_list *names = &b->process->capabilities.bounding;
+	uint64_t set = 0;
+
+	for (size_t i = 0; i < names->n; i++) {
+		int capability = capability_from_name(names->items[i]);
+
+		if (capability >= 0)
+			set |= 1ULL << capability;
+	}
+	return set;
+}
+
+/* A program of its own compiles it, which is believed no more than an annotation's program is. */
+static int read_policy(struct builder *b, const char *path)
+{
+	struct seccomp_program *p = &b->plan->filter.program;
+	struct seccomp_saved saved;
+	uint32_t flags = 0;
+	char *bytes;
+	size_t len;
+	int r;
+
+	if (spec_annotation(b->spec, SECCOMP_ANNOTATION_BPF)) {
+		(void)err_set(b->e, ERR_CONFIG_INVALID, -EINVAL,
+			      "there is a program for the filter as well");
+		return err_where(b->e, WHERE_POLICY);
+	}
+	if (path[0] != '/') {
+		(void)err_set(b->e, ERR_CONFIG_INVALID, -EINVAL,
+			      "expected an absolute path, got \"%s\"", path);
+		return err_where(b->e, WHERE_POLICY);
+	}
+	if (!b->options->compile_policy || b->facts->architecture < 0) {
+		(void)err_set(b->e, ERR_UNSUPPORTED, -EOPNOTSUPP, "nothing compiles policies here");
+		return err_where(b->e, WHERE_POLICY);
+	}
+	r = seccomp_parse_flags(&b->spec->linux_.seccomp.flags, &flags, b->e);
+	if (r == 0)
+		r = b->options->compile_policy(b->arena, path, bounding_set(b),
+					       (enum seccomp_arch)b->facts->architecture, &bytes,
+					       &len, b->e);
+	if (r == 0)
+		r = seccomp_saved_parse(b->arena, bytes, len, &saved, b->e);
+	if (r < 0)
+		return err_where(b->e, WHERE_POLICY);
+	*p = saved.program;
+	p->flags = seccomp_final_flags(p->flags | flags, p->notify);
+	return 0;
 }
 
 static void warn(struct builder *b)
@@ -128,12 +184,14 @@ static int plan_receiver(struct builder *b)
 
 bool plan_has_filter(const struct spec *spec)
 {
-	return spec->linux_.has_seccomp || spec_annotation(spec, SECCOMP_ANNOTATION_BPF);
+	return spec->linux_.has_seccomp || spec_annotation(spec, SECCOMP_ANNOTATION_BPF) ||
+	       spec_annotation(spec, SECCOMP_ANNOTATION_POLICY);
 }
 
 int plan_seccomp(struct builder *b)
 {
 	const char *bpf = spec_annotation(b->spec, SECCOMP_ANNOTATION_BPF);
+	const char *policy = spec_annotation(b->spec, SECCOMP_ANNOTATION_POLICY);
 	int r;
 
 	if (!plan_has_filter(b->spec))
@@ -142,7 +200,7 @@ int plan_seccomp(struct builder *b)
 		b->plan->filter = *b->options->filter;
 		return check_privilege(b);
 	}
-	r = bpf ? read_annotation(b, bpf) : compile(b);
+	r = policy ? read_policy(b, policy) : bpf ? read_annotation(b, bpf) : compile(b);
 	if (r == 0)
 		r = check_privilege(b);
 	return r == 0 && b->plan->filter.program.notify ? plan_receiver(b) : r;
@@ -163,7 +221,8 @@ void plan_seccomp_load(struct builder *b)
 		return;
 	plan_add_SECCOMP(
 		&b->block,
-		spec_annotation(b->spec, SECCOMP_ANNOTATION_BPF)
+		spec_annotation(b->spec, SECCOMP_ANNOTATION_POLICY) ? WHERE_POLICY
+		: spec_annotation(b->spec, SECCOMP_ANNOTATION_BPF)
 			? "annotations[\"" SECCOMP_ANNOTATION_BPF "\"]"
 			: "linux.seccomp",
 		(struct plan_seccomp){

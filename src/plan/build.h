@@ -50,6 +50,11 @@ struct plan_parameters {
 	/* Reads and writes a folder of compiled filters that an annotation names; its own folder is
 	 * ignored. NULL: the annotation has no effect. */
 	const struct seccomp_store *seccomp_store;
+	/* Compiles the policy at an absolute path, for a process with these capabilities (bits) on
+	 * that architecture, to a saved filter (seccomp/compile/saved.h) in the arena. NULL: the
+	 * annotation is refused. */
+	int (*compile_policy)(struct arena *a, const char *path, uint64_t capabilities,
+			      enum seccomp_arch arch, char **ret, size_t *ret_len, struct err *e);
 	/* exec, mounts: the namespaces of the container, CLONE_NEW*. exec: whether its root
 	 * filesystem is not the root of its mount namespace; the filter that create saved, or NULL
 	 * to make it anew. */

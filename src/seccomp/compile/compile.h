@@ -30,6 +30,10 @@ int seccomp_compile(struct arena *a, const struct spec_seccomp *spec,
 /* The annotation whose value is a program in base64 that replaces the whole of linux.seccomp. */
 #define SECCOMP_ANNOTATION_BPF "run.oci.seccomp_bpf_data"
 
+/* The annotation with the path of a policy (coracle-seccomp(5)) that replaces linux.seccomp but for
+ * its flags and its agent. */
+#define SECCOMP_ANNOTATION_POLICY "run.oci.coracle.seccomp_policy"
+
 /* The annotation that makes unknown names errors. */
 #define SECCOMP_ANNOTATION_FAIL_UNKNOWN "run.oci.seccomp_fail_unknown_syscall"
 
