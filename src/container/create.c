@@ -491,6 +491,7 @@ static int clean_up(struct creation *c, int status, struct err *e)
 		r = cgroup_remove(&c->cgroup.ref, REMOVE_TIMEOUT_MS, e);
 	if (r < 0)
 		return r;
+	systemd_forget(&c->cgroup.ref);
 	run_poststop(c);
 	r = directory_remove(&c->directory, e);
 	if (r == 0)

@@ -8,6 +8,7 @@
 #include "cgroup/cgroup.h"
 #include "container/hooks.h"
 #include "container/image.h"
+#include "host/systemd.h"
 
 #define END_TIMEOUT_MS    10000
 #define REMOVE_TIMEOUT_MS 10000
@@ -65,6 +66,7 @@ int delete_live(struct runtime *rt, struct live *l, struct err *e)
 		r = end_process(l, e);
 	if (r < 0)
 		return r;
+	systemd_forget(&l->state.cgroup);
 	/* Before the document goes: `state` works in the hooks, and a delete that is killed here
 	 * can be repeated. */
 	run_poststop(rt, l);

@@ -132,6 +132,27 @@ static int add_device_rules(struct update *u, struct err *e)
 	return 0;
 }
 
+/* Told of another limit of memory, systemd writes the OOM group too, as the scope was made with. So
+ * it is asked for again. */
+static int repeat_oom_group(struct update *u, struct err *e)
+{
+	struct spec_resources again;
+	int r = 0;
+
+	if (u->live.state.cgroup.manager != CGROUP_MANAGER_SYSTEMD ||
+	    (!u->asked.has_memory && u->asked.unified.n == 0))
+		return 0;
+	for (size_t i = 0; r == 0 && i < u->all.unified.n; i++) {
+		if (!str_eq(u->all.unified.items[i].key, "memory.oom.group"))
+			continue;
+		r = spec_resources_parse(u->rt->arena, (char[]){"{}"}, 2, &again, e);
+		again.unified = (struct str_map){&u->all.unified.items[i], 1};
+		if (r == 0)
+			r = spec_resources_merge(u->rt->arena, &u->asked, &again, e);
+	}
+	return r;
+}
+
 static int read_all(struct update *u, struct err *e)
 {
 	int r = read_file(u, e);
@@ -147,7 +168,8 @@ static int read_all(struct update *u, struct err *e)
 	if (r < 0)
 		return r;
 	spec_resources_drop_zeros(&u->asked);
-	return spec_resources_merge(u->rt->arena, &u->all, &u->asked, e);
+	r = spec_resources_merge(u->rt->arena, &u->all, &u->asked, e);
+	return r < 0 ? r : repeat_oom_group(u, e);
 }
 
 /* --- cgroup ----------------------------------------------------------------------------------- */
@@ -191,6 +213,8 @@ static int tell_systemd(struct update *u, struct err *e)
 	if (r < 0 || u->plan.n_properties == 0)
 		return r;
 	r = systemd_set_properties(&u->plan, e);
+	if (r == 0)
+		r = systemd_keep_oom_policy(&u->plan, e);
 	return r < 0 ? r : cgroup_update(ref, &u->plan, e);
 }
 

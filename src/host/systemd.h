@@ -18,3 +18,10 @@ int systemd_start_scope(struct arena *a, const struct plan_cgroup *plan, const c
 /* Tell systemd of plan->properties of the scope plan->unit, if there are any: they hold from then
  * on, and after it has reloaded. Returns 0 or -errno. */
 int systemd_set_properties(const struct plan_cgroup *plan, struct err *e) _must_check_;
+
+/* Have an OOM policy among plan->properties hold after systemd has reloaded, too: of a scope that
+ * exists it takes none, so it gets a file to read then. Returns 0 or -errno. */
+int systemd_keep_oom_policy(const struct plan_cgroup *plan, struct err *e) _must_check_;
+
+/* Remove what systemd_keep_oom_policy() has written of the scope of @ref, if it is one. */
+void systemd_forget(const struct cgroup_ref *ref);

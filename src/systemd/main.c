@@ -343,13 +343,18 @@ static int start(sd_bus *bus, struct request *q)
 	return r;
 }
 
+/* It answers before it writes the files. What it is asked next it answers behind that. */
 static int set(sd_bus *bus, struct request *q)
 {
 	sd_bus_message *reply = NULL;
 	int r = call(bus, q, "SetUnitProperties", make_set, &reply);
 
 	sd_bus_message_unref(reply);
-	return r;
+	if (r != 0)
+		return r;
+	r = sd_bus_call_method(bus, SERVICE, OBJECT, "org.freedesktop.DBus.Peer", "Ping", NULL,
+			       NULL, "");
+	return r < 0 ? fail("talk to systemd", r) : 0;
 }
 
 int main(int argc, char *argv[])
