@@ -36,6 +36,30 @@ static int add_limits(struct scope *s)
 
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
+/* A number as GVariant's text format has it: without a type it has 32 bits, and a sign. */
+static int add_number(struct scope *s, const char *name, const char *text)
+{
+	static const struct {
+		const char *prefix, *type;
+		uint64_t max;
+		bool has_sign;
+	} types[] = {
+		{"uint64 ", "u64", UINT64_MAX, false}, {"uint32 ", "u32", UINT32_MAX, false},
+		{"int64 ", "i64", INT64_MAX, true},    {"int32 ", "i32", INT32_MAX, true},
+		{"", "i32", INT32_MAX, true},
+	};
+	size_t i = 0;
+	uint64_t number;
+
+	while (!str_starts(text, types[i].prefix))
+		i++;
+	text += strlen(types[i].prefix);
+	if (str_to_u64(text + (types[i].has_sign && text[0] == '-'), &number) < 0 ||
+	    number > types[i].max)
+		return -EINVAL;
+	return scope_add(s, types[i].type, name, text);
+}
+
 /* An annotation's value as busctl(1) writes it. */
 static int add_annotation(struct scope *s, const struct str_pair *pair)
 {
@@ -44,7 +68,6 @@ static int add_annotation(struct scope *s, const struct str_pair *pair)
 	char *inner = NULL;
 	bool sound =
 		name[0] != '\0' && name[strspn(name, NAME_CHARACTERS)] == '\0' && !strchr(v, '\n');
-	uint64_t number;
 	int r = -EINVAL;
 
 	if (len >= 2 && (v[0] == '\'' || v[0] == '"') && v[len - 1] == v[0])
@@ -57,12 +80,12 @@ static int add_annotation(struct scope *s, const struct str_pair *pair)
 		r = scope_add(s, "bool", name, v);
 	else if (sound && inner)
 		r = scope_add(s, v[0] == '[' ? "strings" : "string", name, inner);
-	else if (sound && str_to_u64(str_starts(v, "uint64 ") ? v + 7 : v, &number) == 0)
-		r = scope_add_u64(s, "u64", name, number);
+	else if (sound)
+		r = add_number(s, name, v);
 	if (r == 0 || s->e->id != ERR_NONE)
 		return r;
 	err_set(s->e, ERR_CONFIG_INVALID, r, "this is no value of a systemd property");
-	err_hint(s->e, "true, 'text', ['text'] or uint64 5");
+	err_hint(s->e, "true, 'text', ['text'], 5 or uint64 5");
 	return err_where(s->e, "annotations[\"%s\"]", pair->key);
 }
 

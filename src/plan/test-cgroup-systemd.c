@@ -173,11 +173,17 @@ static void test_annotations(void **state)
 	(void)state;
 	assert_int_equal(build(",'annotations':{'org.systemd.property.A':'true',"
 			       "'org.systemd.property.B':'uint64 5',"
-			       "'org.systemd.property.C':'7'}"),
+			       "'org.systemd.property.C':'7',"
+			       "'org.systemd.property.D':'uint32 4294967295',"
+			       "'org.systemd.property.E':'int64 -3'}"),
 			 0);
 	expect("bool A true");
 	expect("u64 B 5");
-	expect("u64 C 7");
+	expect("i32 C 7");
+	expect("u32 D 4294967295");
+	expect("i64 E -3");
+	assert_true(build(",'annotations':{'org.systemd.property.A':'2147483648'}") < 0);
+	assert_true(build(",'annotations':{'org.systemd.property.A':'uint32 -1'}") < 0);
 	assert_true(build(",'annotations':{'org.systemd.property.A':'x y'}") < 0);
 	assert_string_equal(err.where, "annotations[\"org.systemd.property.A\"]");
 }

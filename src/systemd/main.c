@@ -7,7 +7,8 @@
  *     unit UNIT             the scope's name
  *     pid PID               its first process (start)
  *     TYPE NAME VALUE       a property:
- *         string|bool|u64   a value
+ *         string|bool       a value
+ *         i32|u32|i64|u64   a number of so many bits
  *         strings           a list with this one item
  *         bits              a set of small numbers, as "0-3,7"
  *         disk              "PATH NUMBER": a limit of one disk
@@ -157,6 +158,15 @@ static int append_property(sd_bus_message *m, const struct property *p)
 	if (strcmp(p->type, "bool") == 0)
 		return sd_bus_message_append(m, "(sv)", p->name, "b",
 					     strcmp(p->value, "true") == 0);
+	if (strcmp(p->type, "i32") == 0)
+		return sd_bus_message_append(m, "(sv)", p->name, "i",
+					     (int32_t)strtol(p->value, NULL, 10));
+	if (strcmp(p->type, "u32") == 0)
+		return sd_bus_message_append(m, "(sv)", p->name, "u",
+					     (uint32_t)strtoul(p->value, NULL, 10));
+	if (strcmp(p->type, "i64") == 0)
+		return sd_bus_message_append(m, "(sv)", p->name, "x",
+					     (int64_t)strtoll(p->value, NULL, 10));
 	if (strcmp(p->type, "u64") == 0)
 		return sd_bus_message_append(m, "(sv)", p->name, "t",
 					     (uint64_t)strtoull(p->value, NULL, 10));
