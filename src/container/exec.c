@@ -10,6 +10,7 @@
 #include "container/live.h"
 #include "container/load.h"
 #include "container/process.h"
+#include "host/proc.h"
 #include "host/schedule.h"
 #include "host/supervise.h"
 
@@ -38,6 +39,30 @@ struct execution {
 	struct launch launch;
 };
 
+/* An ordinary user's container may be in a user namespace that was there before it, as those of
+ * `coracle image run` are: who is not in there joins that as well. */
+static int find_user_namespace(const struct live *l, struct plan_parameters *p, struct err *e)
+{
+	_cleanup_close_ int proc_fd = -EBADF, fd = -EBADF;
+	char path[32], own[64] = "", theirs[64] = "", word[8] = "";
+
+	if ((p->target_namespaces & CLONE_NEWUSER) || sys_geteuid() == 0)
+		return 0;
+	proc_fd = proc_open(e);
+	if (proc_fd < 0)
+		return proc_fd;
+	(void)str_format(path, sizeof(path), "%d/ns/user", (int)l->state.pid);
+	if (sys_readlinkat(proc_fd, "self/ns/user", own, sizeof(own) - 1) < 0 ||
+	    sys_readlinkat(proc_fd, path, theirs, sizeof(theirs) - 1) < 0 || str_eq(own, theirs))
+		return 0;
+	p->target_namespaces |= CLONE_NEWUSER;
+	(void)str_format(path, sizeof(path), "%d/setgroups", (int)l->state.pid);
+	fd = proc_open_at(proc_fd, path, O_RDONLY);
+	if (fd >= 0 && sys_read(fd, word, sizeof(word) - 1) > 0)
+		p->target_denies_groups = str_starts(word, "deny");
+	return 0;
+}
+
 static int prepare(struct execution *x, struct err *e)
 {
 	struct plan_parameters parameters = {
@@ -54,6 +79,8 @@ static int prepare(struct execution *x, struct err *e)
 	char *text;
 	int r = directory_read_config(x->rt->arena, &x->live.directory, &text, &len, e);
 
+	if (r == 0)
+		r = find_user_namespace(&x->live, &parameters, e);
 	if (r == 0)
 		r = spec_parse(x->rt->arena, text, len, &x->spec, e);
 	if (r == 0)

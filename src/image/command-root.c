@@ -2,6 +2,7 @@
  * filesystem is an image in a store (container/image.h). */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,8 +10,10 @@
 #include "base/fd.h"
 #include "base/socket.h"
 #include "base/str.h"
+#include "base/sys.h"
 #include "image/command.h"
 #include "image/rootfs.h"
+#include "image/userns.h"
 
 enum {
 	OPT_VERITY = CLI_OWN,
@@ -106,10 +109,23 @@ int command_root(struct cli *c, int argc, char **argv)
 int command_release(struct cli *c, int argc, char **argv)
 {
 	struct rootfs_options o = {.upper = "discard"};
+	char store[PATH_MAX];
 	struct err e = {0};
 	struct repo r;
-	int code;
+	int code = 0;
 
+	/* From a user namespace like the container's: not all that is left of the upper layer could
+	 * be removed without. The default is the user's, not that of the root that we become. */
+	if (sys_geteuid() != 0) {
+		if (!c->store) {
+			code = repo_default_path(store, &e);
+			c->store = store;
+		}
+		if (code == 0)
+			code = userns_enter(&e);
+		if (code < 0)
+			return cli_fail(c, &e);
+	}
 	if (begin(c, argc, argv, &o, &r))
 		return 1;
 	code = rootfs_release(&r, o.state_dir, &e);

@@ -311,7 +311,8 @@ static void become_setup_user(struct builder *b)
  * mapped without privilege. */
 static bool target_sets_groups(const struct builder *b)
 {
-	return !(b->spec->linux_.uid_mappings.n > 0 && !b->facts->may_map_ids &&
+	return !b->options->target_denies_groups &&
+	       !(b->spec->linux_.uid_mappings.n > 0 && !b->facts->may_map_ids &&
 		 maps_only_self(&b->spec->linux_.uid_mappings, b->facts->euid) &&
 		 maps_only_self(&b->spec->linux_.gid_mappings, b->facts->egid));
 }

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """inside-runs.py OURS CORACLE [LAYOUT] — containers from a store whose files the kernel seals, in the virtual machine of
 `world`: they run where everything is as it was, do not start where it is not, and cannot open what was changed while
-they ran. LAYOUT is an OCI image layout with one image that has a shell and cat; else one is made of this machine's. Every
-line of the report begins with "world:"."""
+they ran. LAYOUT is an OCI image layout with one image that has a shell and cat; else one is made of this machine's. As an
+ordinary user the same is shown in /opt/runs-user, where the kernel can enforce digests in a user namespace (Linux 6.16).
+Every line of the report begins with "world:"."""
+import contextlib
 import hashlib
 import json
 import os
 import pathlib
+import platform
 import re
 import shutil
 import subprocess
@@ -15,13 +18,15 @@ import tarfile
 import time
 
 OURS, CORACLE, *LAYOUT = map(os.path.abspath, sys.argv[1:])
-HERE = pathlib.Path("/opt/runs")
+ROOT = os.geteuid() == 0
+HERE = pathlib.Path("/opt/runs" if ROOT else "/opt/runs-user")
+WHO = "root" if ROOT else "user"
 STORE = HERE / "store"
 failures = []
 
 
 def say(text):
-    print("world:", text.replace("\n", " | "), flush=True)
+    print(f"world: {WHO}:", text.replace("\n", " | "), flush=True)
 
 
 def expect(what, condition, said=""):
@@ -126,15 +131,32 @@ def tampered():
 
 
 def tampered_while_running():
+    """The shell looks for cat when it is told to; whatever happened to the object since it began."""
+    for changed in (True, False):
+        process = subprocess.Popen([OURS, "run", "--store", STORE, "--verity", "require", "n", "sh", "-c",
+                                    "echo up; read word; cat /etc/debian_version"], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        expect("a container runs", process.stdout.readline() == "up\n")
+        with Replaced(object_of(CAT)) if changed else contextlib.nullcontext():
+            out, err = process.communicate("go\n", timeout=300)
+        expect("what is tampered while it runs fails when it is opened", (process.returncode == 0, out) == (
+            (False, "") if changed else (True, VERSION)), f"{process.returncode} {out}{err}")
+        if changed:
+            say(f"tampered while running: {err.strip()}")
+    expect("nothing is left", list((STORE / "run").iterdir()) == [])
+
+
+def tampered_before_exec():
+    """The same for what another process begins in there."""
     # What it inherits it keeps open: nobody may wait for the end of that.
     done = subprocess.run([OURS, "run", "--store", STORE, "--verity", "require", "--detach", "--name", "c", "n", "sleep",
                            "1000"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     expect("a container runs", done.returncode == 0)
     with Replaced(object_of(CAT)):
         done = call(CORACLE, "exec", "c", "cat", "/etc/debian_version")
-        expect("what is tampered while it runs fails when it is opened", done.returncode != 0 and done.stdout == "",
+        expect("what is tampered while it runs fails when exec opens it", done.returncode != 0 and done.stdout == "",
                done.stdout)
-        say(f"tampered while running: {done.stderr.strip()}")
+        say(f"tampered before exec: {done.stderr.strip()}")
     pathlib.Path("/proc/sys/vm/drop_caches").write_text("3")
     done = call(CORACLE, "exec", "c", "cat", "/etc/debian_version")
     expect("and only that", done.stdout == VERSION, done.stderr)
@@ -142,9 +164,17 @@ def tampered_while_running():
     expect("nothing is left", list((STORE / "run").iterdir()) == [])
 
 
+def refused():
+    """Nothing enforces digests for users here: said so, whatever was asked for."""
+    for mode in ("require", "try"):
+        done = image("run", "--verity", mode, "n", "cat", "/etc/debian_version")
+        expect(f"no run without a way to enforce ({mode})", done.returncode != 0 and done.stdout == "", done.stdout)
+    say(f"refused: {done.stderr.strip()}")
+
+
 def main():
     global VERSION, CAT
-    HERE.mkdir()
+    HERE.mkdir(exist_ok=True)
     before = time.monotonic()
     done = image("import", "--verity", "require", LAYOUT[0] if LAYOUT else make_layout(), "n")
     expect("the import seals everything", done.returncode == 0, done.stderr)
@@ -153,9 +183,14 @@ def main():
     VERSION = (HERE / "plain/etc/debian_version").read_text()
     CAT = "/bin/cat" if not (HERE / "plain/bin").is_symlink() else "/usr/bin/cat"
     shutil.rmtree(HERE / "plain")
-    enforced()
-    tampered()
-    tampered_while_running()
+    if ROOT or tuple(int(n) for n in platform.release().split("-")[0].split(".")[:2] if n.isdigit()) >= (6, 16):
+        enforced()
+        tampered()
+        tampered_while_running()
+        if ROOT:
+            tampered_before_exec()
+    else:
+        refused()
     say(f"runs: {len(failures)} failures")
     sys.exit(1 if failures else 0)
 

@@ -192,6 +192,37 @@ def test_gc_leaves_what_runs(run, imported, tmp_path):
     assert told["images"] == 1 and list((store / "objects").glob("*/*")) == []
 
 
+@pytest.mark.skipif(tuple(int(n) for n in os.uname().release.split("-")[0].split(".")[:2]) < (6, 16),
+                    reason="needs overlayfs with data-only layers for users")
+def test_exec_and_delete_by_a_user():
+    """From outside of the user namespace that `run` made: exec joins it, and delete leaves nothing."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = pathlib.Path(name)
+        layout, base = Layout(folder / "layout"), rootfs()
+        source = layout.index(layout.image(base, config={"config": {}, "rootfs": {"type": "layers",
+                                                                                 "diff_ids": [sha256(base)]}}))
+        for program in (OURS, CORACLE):
+            shutil.copy(program, folder)
+        subprocess.run(["chown", "-R", "54321:54321", folder], check=True)
+
+        def as_user(program, *words, output=subprocess.PIPE):
+            done = subprocess.run(["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", folder / program.name,
+                                   *words], stdin=subprocess.DEVNULL, stdout=output, stderr=output, text=True, timeout=60,
+                                  env={"HOME": name, "XDG_RUNTIME_DIR": f"{name}/layout", "PATH": os.environ["PATH"]})
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+        store, state = ("--store", folder / "store"), ("--root", folder / "state")
+        as_user(OURS, "import", *store, source, "n")
+        # What it inherits it keeps open: nobody may wait for the end of that.
+        as_user(OURS, "run", *store, *state, "--detach", "--name", "c", "n", "sleep", "100", output=subprocess.DEVNULL)
+        try:
+            assert as_user(CORACLE, *state, "exec", "c", "/bin/cat", "/srv/data/seed") == "seed" * 50
+            assert as_user(CORACLE, *state, "exec", "c", "/bin/id", "-u") == "0\n"
+        finally:
+            as_user(CORACLE, *state, "delete", "--force", "c")
+        assert list((folder / "store/run").iterdir()) == []
+
+
 def test_gc_takes_what_was_left(run, imported, tmp_path):
     """What a container left that no delete was called for, however deep it made its directories."""
     store = tmp_path / "store"
