@@ -57,8 +57,8 @@ struct plan_parameters {
 			      enum seccomp_arch arch, char **ret, size_t *ret_len, struct err *e);
 	/* exec, mounts: the namespaces of the container, CLONE_NEW*. exec: whether its root
 	 * filesystem is not the root of its mount namespace; whether groups cannot be set in its
-	 * user namespace, where that is not one of its own; the filter that create saved, or NULL to
-	 * make it anew. */
+	 * user namespace, where that is not one of its own; the filter that create saved, or NULL
+	 * to make it anew. */
 	uint64_t target_namespaces;
 	bool target_shares_mounts;
 	bool target_denies_groups;
