@@ -97,9 +97,6 @@ static int open_slot(const struct launch_request *q, const struct plan_slot_sour
 		return q->target_fd;
 	case SLOT_LISTENER:
 		return q->listener_fd;
-	case SLOT_PLACE:
-		fd = sys_openat(AT_FDCWD, "/", O_PATH | O_CLOEXEC, 0);
-		return fd < 0 ? err_sys(e, ERR_IO, fd, "open \"/\"") : fd;
 	}
 	return err_set(e, ERR_INTERNAL, -EINVAL, "unknown slot");
 }

@@ -18,7 +18,8 @@ struct init {
 	volatile struct plan_page *page; /* shared with the host half */
 	uint32_t step;                   /* index of the current step */
 	uint32_t n_slots;
-	int slots[PLAN_SLOTS_MAX];
+	uint32_t n_own_slots;
+	int slots[PLAN_SLOTS_MAX + PLAN_OWN_SLOTS_MAX];
 	int root_fd;     /* the root filesystem, O_PATH; -EBADF before it is there */
 	int terminal_fd; /* the container's end of its terminal */
 	int empty_fd;    /* the shared empty file system of masked directories, once attached */

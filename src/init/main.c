@@ -34,7 +34,9 @@ int init_slot(const struct init *i, plan_slot slot)
 {
 	if (slot == PLAN_NO_SLOT)
 		return -EBADF;
-	if (slot < 0 || (uint32_t)slot >= i->n_slots)
+	/* The number of an own slot wraps where it is none. */
+	if (slot < 0 ||
+	    ((uint32_t)slot >= i->n_slots && (uint32_t)slot - PLAN_OWN_SLOTS >= i->n_own_slots))
 		corrupt();
 	return i->slots[slot];
 }

@@ -260,10 +260,12 @@ int step_BIND(struct init *i, const struct plan_bind *o, struct err *e)
 	struct stat st;
 
 	if (fd < 0) {
-		fd = opened = open_source(i, o, e);
+		fd = open_source(i, o, e);
 		if (fd < 0)
 			return fd;
 	}
+	if (o->slot < 0 || o->slot >= PLAN_OWN_SLOTS)
+		opened = fd;
 	r = attr_apply(i, fd, &o->attr, false, e);
 	if (r < 0)
 		return r;
@@ -285,13 +287,11 @@ int step_BIND(struct init *i, const struct plan_bind *o, struct err *e)
 
 int step_SOURCE(struct init *i, const struct plan_bind *o, struct err *e)
 {
-	int fd = init_slot(i, o->slot) < 0 ? -EBADF : open_source(i, o, e);
+	int fd = i->n_own_slots < PLAN_OWN_SLOTS_MAX ? open_source(i, o, e) : -EBADF;
 
-	if (fd < 0)
-		return fd;
-	(void)sys_close(i->slots[o->slot]);
-	i->slots[o->slot] = fd;
-	return 0;
+	if (fd >= 0)
+		i->slots[PLAN_OWN_SLOTS + i->n_own_slots++] = fd;
+	return MIN(fd, 0);
 }
 
 int step_UNMOUNT(struct init *i, const struct plan_unmount *o, struct err *e)

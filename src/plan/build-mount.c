@@ -153,6 +153,22 @@ static bool is_root(const char *path)
 	return *path == '\0';
 }
 
+static bool is_bind(const struct spec_mount *m, bool *ret_recursive)
+{
+	bool bind = str_eq(m->type, "bind");
+
+	*ret_recursive = false;
+	for (size_t k = 0; k < m->options.n; k++) {
+		const struct mount_option *o = mount_option_find(m->options.items[k]);
+
+		if (o && o->kind == OPTION_BIND) {
+			bind = true;
+			*ret_recursive = o->set & MS_REC;
+		}
+	}
+	return bind;
+}
+
 static int resolve(struct builder *b, size_t n, struct resolved *m)
 {
 	const struct spec_mount *mount = &b->spec->mounts[n];
@@ -161,7 +177,6 @@ static int resolve(struct builder *b, size_t n, struct resolved *m)
 	*m = (struct resolved){
 		.mount = mount,
 		.origin = plan_origin(b, "mounts[%u]", (unsigned)n),
-		.bind = str_eq(mount->type, "bind"),
 		.flags = is_root(mount->destination) ? PLAN_MOUNT_ROOT : 0,
 		.has_idmap = mount->uid_mappings.n > 0,
 		.words = arena_newn(b->arena, const char *, mount->options.n + 3),
@@ -169,14 +184,7 @@ static int resolve(struct builder *b, size_t n, struct resolved *m)
 	if (!m->words)
 		return err_set(b->e, ERR_INTERNAL, -ENOMEM, "out of memory");
 	/* Whether it is a bind decides what the other options mean. */
-	for (size_t k = 0; k < mount->options.n; k++) {
-		const struct mount_option *o = mount_option_find(mount->options.items[k]);
-
-		if (o && o->kind == OPTION_BIND) {
-			m->bind = true;
-			m->recursive = o->set & MS_REC;
-		}
-	}
+	m->bind = is_bind(mount, &m->recursive);
 	for (size_t k = 0; k < mount->options.n && r == 0; k++)
 		r = apply_option(b, m, mount->options.items[k]);
 	if (r == 0 && m->remount)
@@ -211,7 +219,7 @@ static void add_bind(struct builder *b, const struct resolved *m, const char *so
 {
 	struct plan_mount_attr attr = m->attr;
 
-	if (slot != PLAN_NO_SLOT && !m->peer)
+	if (slot != PLAN_NO_SLOT && slot < PLAN_OWN_SLOTS && !m->peer)
 		attr.propagation = slot_propagation(b, attr.propagation);
 	plan_add_BIND(&b->block, m->origin,
 		      (struct plan_bind){
@@ -247,6 +255,43 @@ static int find_source(struct builder *b, const struct resolved *m, const char *
 	return *ret ? 0 : err_set(b->e, ERR_INTERNAL, -ENOMEM, "out of memory");
 }
 
+/* Does init open the source itself? Before the root filesystem covers the host's "/": a way that
+ * leads up to there and down again, as that of /etc/os-release does, would go on in the root
+ * filesystem. Only what init has no slot for is opened when it is bound. */
+static bool is_ahead(const struct builder *b, const struct resolved *m)
+{
+	return m->bind && !m->remount && !m->has_idmap && !is_peer(b, m) && !b->host_opens &&
+	       !b->tree_ns;
+}
+
+int plan_sources(struct builder *b)
+{
+	unsigned root_mounts = b->root_mounts;
+	struct resolved m;
+	const char *source;
+	int r = 0;
+
+	for (size_t n = 0; n < b->spec->n_mounts && b->n_sources < PLAN_OWN_SLOTS_MAX; n++) {
+		if (!is_bind(&b->spec->mounts[n], &m.recursive))
+			continue;
+		r = resolve(b, n, &m);
+		if (r == 0 && !is_ahead(b, &m))
+			continue;
+		if (r == 0)
+			r = find_source(b, &m, &source);
+		if (r < 0)
+			return r;
+		plan_add_SOURCE(&b->block, m.origin,
+				(struct plan_bind){
+					.slot = PLAN_OWN_SLOTS + (plan_slot)b->n_sources++,
+					.source = block_string(&b->block, source),
+					.flags = m.flags | (m.recursive ? PLAN_MOUNT_RECURSIVE : 0),
+				});
+	}
+	b->root_mounts = root_mounts;
+	return 0;
+}
+
 static int plan_bind(struct builder *b, struct resolved *m)
 {
 	const uint32_t nofollow = PLAN_MOUNT_SOURCE_NOFOLLOW | PLAN_MOUNT_COPY_SYMLINK;
@@ -264,8 +309,8 @@ static int plan_bind(struct builder *b, struct resolved *m)
 		if (r < 0)
 			return r;
 	}
-	if (b->source != PLAN_NO_SLOT)
-		slot = b->source++;
+	if (is_ahead(b, m) && b->n_bound < b->n_sources)
+		slot = PLAN_OWN_SLOTS + (plan_slot)b->n_bound++;
 	else if (b->host_opens || b->tree_ns || m->peer || userns)
 		slot = plan_add_slot(
 			b, (struct plan_slot_source){.kind = SLOT_TREE,
@@ -678,36 +723,6 @@ static int prepare_live(struct builder *b, struct resolved *m)
 	if (!m->bind && needs_old_call(m, m->mount->source))
 		return cannot_add(b, m, "a file system that needs mount(2)");
 	m->flags |= PLAN_MOUNT_NO_SYMLINKS;
-	return 0;
-}
-
-int plan_sources(struct builder *b)
-{
-	struct resolved m;
-	const char *source;
-	plan_slot slot;
-	int r;
-
-	for (size_t n = 0; n < b->spec->n_mounts; n++) {
-		r = resolve(b, n, &m);
-		if (r == 0 && m.bind)
-			r = find_source(b, &m, &source);
-		if (r < 0)
-			return r;
-		if (!m.bind)
-			continue;
-		slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_PLACE,
-								  .path = source,
-								  .origin = m.origin});
-		if (b->source == PLAN_NO_SLOT)
-			b->source = slot;
-		plan_add_SOURCE(&b->block, m.origin,
-				(struct plan_bind){
-					.slot = slot,
-					.source = block_string(&b->block, source),
-					.flags = m.flags | (m.recursive ? PLAN_MOUNT_RECURSIVE : 0),
-				});
-	}
 	return 0;
 }
 

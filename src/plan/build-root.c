@@ -94,6 +94,7 @@ int plan_rootfs(struct builder *b)
 	const char *image = spec_annotation(b->spec, "run.oci.coracle.image");
 	plan_slot slot = PLAN_NO_SLOT;
 	bool seen = plan_hooks_see_rootfs(b);
+	int r;
 
 	if (image && b->plan->shared.wanted)
 		return plan_unsupported(b, "annotations[\"run.oci.coracle.image\"]");
@@ -116,6 +117,9 @@ int plan_rootfs(struct builder *b)
 			.path = block_string(&b->block, "/"),
 			.ms_flags = (ms & MS_PRIVATE) ? MS_REC | MS_PRIVATE : MS_REC | MS_SLAVE,
 		});
+	r = plan_sources(b);
+	if (r < 0)
+		return r;
 	if (image)
 		slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_ROOT,
 								  .path = b->options->rootfs,

@@ -108,7 +108,6 @@ static void builder_init(struct builder *b, struct arena *a, const struct spec *
 		.facts = facts,
 		.options = o,
 		.plan = plan,
-		.source = PLAN_NO_SLOT,
 		.hook_output = PLAN_NO_SLOT,
 		.hook_errors = PLAN_NO_SLOT,
 		.e = e,

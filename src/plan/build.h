@@ -72,7 +72,6 @@ enum plan_slot_kind {
 	SLOT_MOUNTS,   /* a new mount namespace with the tree at path, and nothing else */
 	SLOT_NETWORK,  /* a new network namespace, made beside the planning */
 	SLOT_TARGET,   /* exec, mounts: a pidfd of the container's init */
-	SLOT_PLACE,    /* nothing: for what init opens itself, ahead of its use */
 	SLOT_LISTENER, /* create: the socket on which start will knock */
 	SLOT_APPEND,   /* path, made if missing, for appending */
 	SLOT_CGROUP,   /* a detached copy of the container's cgroup directory, by hierarchy */
@@ -206,10 +205,11 @@ struct builder {
 	struct plan *plan;
 	struct block block;
 	bool new_user_ns, joined_user_ns;
-	bool host_opens;  /* the host half opens what init could not reach */
-	bool tree_ns;     /* the mount namespace begins with the root filesystem alone */
-	bool live;        /* the container runs, and may change paths while we look */
-	plan_slot source; /* of the next bind, which SOURCE has opened; PLAN_NO_SLOT: none is */
+	bool host_opens; /* the host half opens what init could not reach */
+	bool tree_ns;    /* the mount namespace begins with the root filesystem alone */
+	bool live;       /* the container runs, and may change paths while we look */
+	/* Of binds that SOURCE opens ahead: how many, and how many of them have been bound. */
+	unsigned n_sources, n_bound;
 	/* Ids with which files are made while setting up, and whether setgroups works. */
 	uint32_t setup_uid, setup_gid;
 	unsigned root_mounts; /* on "/" */
@@ -261,8 +261,8 @@ void plan_time_offsets(struct builder *b);
  * becomes its process's user's (config-linux.md, "Cgroup ownership"). */
 void plan_delegate_cgroup(struct builder *b, const char *target);
 
-/* build-mount.c: mounts; the sources of binds ahead of them, where init opens those itself; an
- * empty file system, as masks and some mounts need it. */
+/* build-mount.c: mounts; the sources of binds that init opens, ahead of what covers the root that
+ * they are below; an empty file system, as masks and some mounts need it. */
 int plan_mounts(struct builder *b);
 int plan_sources(struct builder *b);
 struct plan_empty plan_empty_mount(struct builder *b);

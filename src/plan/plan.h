@@ -27,6 +27,10 @@ struct plan_array {
 typedef int32_t plan_slot;
 #define PLAN_NO_SLOT   (-1)
 #define PLAN_SLOTS_MAX 1024
+/* Slots from there on are init's own: SOURCE fills them, in order. No more than fit into the usual
+ * limit on open descriptors, 1024, with all else. */
+#define PLAN_OWN_SLOTS     PLAN_SLOTS_MAX
+#define PLAN_OWN_SLOTS_MAX 768
 
 /* Step: operand structure, printed name, what it does.
  *
@@ -45,7 +49,7 @@ typedef int32_t plan_slot;
 	X(PROPAGATION, propagation, "propagation", "set the propagation of a mount tree")          \
 	X(ROOTFS, rootfs, "rootfs", "attach the root filesystem as a mount of its own")            \
 	X(MOUNT, mount, "mount", "mount a new file system")                                        \
-	X(SOURCE, bind, "source", "open the source of a bind while it can be reached")             \
+	X(SOURCE, bind, "source", "open the source of a bind while the host's root is there")      \
 	X(BIND, bind, "bind", "bind a host path")                                                  \
 	X(UNMOUNT, unmount, "unmount", "take a mount away")                                        \
 	X(DEVICES, devices, "devices", "make device nodes in a directory")                         \

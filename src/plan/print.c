@@ -336,7 +336,7 @@ static const char *slot_kind_name(enum plan_slot_kind kind)
 		[SLOT_CGROUP] = "cgroup", [SLOT_INSTANCE] = "instance",
 		[SLOT_ROOT] = "root",     [SLOT_APPEND] = "append",
 		[SLOT_DEVICE] = "device", [SLOT_NETWORK] = "network",
-		[SLOT_MOUNTS] = "mounts", [SLOT_PLACE] = "place",
+		[SLOT_MOUNTS] = "mounts",
 	};
 
 	return names[kind];

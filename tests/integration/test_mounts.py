@@ -77,6 +77,24 @@ def test_bind_file(runtime, bundle):
     assert (bundle.rootfs / "etc/new/file").read_text() == ""
 
 
+@pytest.mark.parametrize("kind", ["link", "dots", "many"])
+def test_bind_through_the_root(runtime, bundle, folder, kind):
+    """A source whose way leads up to "/" and down again, as /etc/os-release does: to the host's, not to
+    what the container will see there."""
+    (bundle.rootfs / "tmp").mkdir(exist_ok=True)
+    (folder / "file").write_text("the host's")
+    up = "../" * (len(folder.parts) + 3)
+    source = f"{folder}/{up}{str(folder)[1:]}/file"
+    if kind != "dots":
+        (folder / "link").symlink_to(f"{up}{str(folder)[1:]}/file")
+        source = folder / "link"
+    for number in range(300 if kind == "many" else 1):
+        bundle.mount(f"/tmp/bound{number}", "bind", source, ["bind", "ro"])
+    bundle.config["root"]["readonly"] = False
+    last = f"/tmp/bound{number}"
+    assert runtime.report(bundle, "read", last).read[last] == {"text": "the host's"}
+
+
 def test_bind_without_source(runtime, bundle):
     bundle.mount("/data", "bind", "/nonexistent", ["bind"])
     n = len(bundle.config["mounts"]) - 1
