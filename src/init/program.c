@@ -43,8 +43,10 @@ int step_PROGRAM(struct init *i, const struct plan_program *o, struct err *e)
 	if (search && found == -ENOENT)
 		return err_set(e, ERR_EXEC_MISSING, found,
 			       "exec: \"%s\": executable file not found in $PATH", name);
-	return err_sys(e, found == -ENOENT ? ERR_EXEC_MISSING : ERR_EXEC_FAILED, found,
-		       "exec: \"%s\"", name);
+	/* Engines tell exit codes apart by the last words: 126 is permission denied. */
+	return err_sys(e, found == -ENOENT ? ERR_EXEC_MISSING : ERR_EXEC_FAILED,
+		       found == -EISDIR ? -EACCES : found, "exec: \"%s\"%s", name,
+		       found == -EISDIR ? ": is a directory" : "");
 }
 
 /* Without CLOSE_RANGE_CLOEXEC (5.11) everything but what we still need is closed at once. */

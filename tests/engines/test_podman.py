@@ -17,7 +17,7 @@ import time
 
 import pytest
 
-APPLETS = ("sh", "cat", "echo", "id", "sleep", "ls", "mkdir", "grep", "true", "tty", "stty", "env")
+APPLETS = """sh cat echo id sleep ls mkdir grep true false tty stty env cut wc uname date sed touch sort""".split()
 LOOP = 'trap "echo bye; exit 5" TERM; echo up; while :; do sleep 0.1; done'
 
 
@@ -179,6 +179,7 @@ def test_detached(podman, web):
     assert podman("exec", "--tty", web, "tty") == "/dev/pts/0\n"  # as runc has terminals
     assert podman("exec", "--user", "33:33", "--env", "B=2", "--workdir", "/tmp", web, "sh", "-c",
                   "id -u; echo $B $PWD").split() == ["33", "2", "/tmp"]
+    assert podman.result("exec", web, "/etc")[0] == 126
     found, _, err = podman.result("exec", web, "nosuch")
     assert found == 127 and "executable file not found" in err
 
