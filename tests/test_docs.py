@@ -217,6 +217,15 @@ def test_manual_of_errors():
         assert re.search(rf"^  {name} +{re.escape(meaning)}$", shown, re.M)
 
 
+def test_words_of_other_programs():
+    """Whoever types what podman or git calls it is told what it is here."""
+    for word, answer in (("stop", "coracle kill"), ("ls", "coracle list"), ("rm", "coracle delete"),
+                         ("status", "coracle state"), ("logs", "nothing is kept")):
+        done = coracle("--log-format", "json", word)
+        assert done.returncode == 1
+        assert answer in json.loads(done.stderr)["hint"]
+
+
 def test_topics():
     """Each topic of the help is there, and fits a terminal."""
     names = re.search(r"`coracle help TOPIC`: (.*)\.$", coracle("--help").stdout, re.M)[1].split(", ")

@@ -48,6 +48,26 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
+/* What other programs call things that people look for here. */
+static const struct {
+	const char *word, *hint;
+} elsewhere[] = {
+	{"stop", "`coracle kill ID` asks it to end, `coracle kill ID KILL` ends it"},
+	{"rm", "`coracle delete ID` removes what has ended, with --force what runs"},
+	{"remove", "`coracle delete ID` removes what has ended, with --force what runs"},
+	{"ls", "`coracle list` shows the containers, `coracle ps ID` the processes of one"},
+	{"inspect", "`coracle state ID` prints what is known of a container"},
+	{"status", "`coracle state ID` prints what is known of a container"},
+	{"info", "`coracle features` prints what is supported, `coracle doctor` what works here"},
+	{"stats", "`coracle events --stats ID` prints what a container uses"},
+	{"top", "`coracle ps ID` lists the processes of a container"},
+	{"logs", "output goes where that of `coracle run` or `create` went: nothing is kept"},
+	{"unpause", "`coracle resume ID`"},
+	{"init", "`coracle spec` writes a config.json to start from"},
+	{"check", "`coracle doctor` tries what containers need"},
+	{"pull", "`coracle image import` takes what engines save; nothing is fetched by network"},
+};
+
 int command_unknown(const char *word, struct err *e)
 {
 	const char *nearest = NULL;
@@ -57,6 +77,9 @@ int command_unknown(const char *word, struct err *e)
 		if (!(*c)->hidden && args_is_nearer(word, (*c)->name, &best))
 			nearest = (*c)->name;
 	(void)err_set(e, ERR_USAGE, -EINVAL, "unknown command \"%s\"", word);
+	for (size_t i = 0; i < ARRAY_SIZE(elsewhere); i++)
+		if (str_eq(elsewhere[i].word, word))
+			return err_hint(e, "%s", elsewhere[i].hint);
 	if (nearest)
 		return err_hint(e, "did you mean %s?", nearest);
 	return err_hint(e, "`coracle --help` lists the commands");

@@ -195,6 +195,11 @@ static void cure_missing_range(const struct doctor *d, struct finding *f)
 		f->afterwards = "no 65536 ids are free: ask whoever hands them out";
 		return;
 	}
+	if (d->user[0] == '#') { /* usermod knows names alone */
+		finding_cure(d, f, CURE_ROOT, "echo %u:%u:%u | tee -a /etc/subuid /etc/subgid",
+			     d->uid, first, IDS_WANTED);
+		return;
+	}
 	finding_cure(d, f, CURE_ROOT, "usermod --add-subuids %u-%u --add-subgids %u-%u %s", first,
 		     first + IDS_WANTED - 1, first, first + IDS_WANTED - 1, d->user);
 }

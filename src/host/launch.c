@@ -92,6 +92,11 @@ static int clone_init(struct launch *l, const struct launch_request *q, struct c
 	}
 	if (pid < 0) {
 		(void)err_sys(e, ERR_NAMESPACE, pid, "create the container's process");
+		if (pid == -EPERM)
+			(void)err_hint(
+				e, "without privileges it takes a namespace of type user (`coracle "
+				   "spec --rootless`), and a system that allows it: `coracle "
+				   "doctor` tells");
 		return flags ? err_where(e, "linux.namespaces") : pid;
 	}
 	if (q->plan->shape == SHAPE_DIRECT) {
