@@ -135,13 +135,17 @@ static int constant(const struct case_context *c, bool truth, const struct polic
 	return truth ? add_case(c, ret, node, NULL, 0) : 0;
 }
 
+static bool conds_equal(const struct seccomp_cond *a, const struct seccomp_cond *b)
+{
+	return a->arg == b->arg && a->op == b->op && a->value == b->value && a->mask == b->mask;
+}
+
 bool case_implies(const struct policy_case *inner, const struct policy_case *outer)
 {
 	for (uint32_t i = 0; i < outer->n_conds; i++) {
 		uint32_t k = 0;
 
-		while (k < inner->n_conds &&
-		       memcmp(&inner->conds[k], &outer->conds[i], sizeof(*outer->conds)) != 0)
+		while (k < inner->n_conds && !conds_equal(&inner->conds[k], &outer->conds[i]))
 			k++;
 		if (k == inner->n_conds)
 			return false;
@@ -168,24 +172,18 @@ struct comparison {
 
 static int add_cond(const struct comparison *k, uint8_t op, uint64_t mask, uint64_t value)
 {
-	struct seccomp_cond cond;
+	const struct seccomp_cond cond = {.value = value, .mask = mask, .arg = k->arg, .op = op};
 
 	if (mask == 0)
 		return constant(k->c, true, k->node, k->list);
-	/* Compared byte by byte: no padding with something in it. */
-	memset(&cond, 0, sizeof(cond));
-	cond.arg = k->arg;
-	cond.op = op;
-	cond.value = value;
-	cond.mask = mask;
 	return add_case(k->c, k->list, k->node, &cond, 1);
 }
 
 /* Whole arguments, which the filter compares in one go. */
 static int compare_whole(const struct comparison *k)
 {
+	const struct seccomp_cond cond = {.value = k->value, .arg = k->arg, .op = k->op};
 	bool fits = k->value <= k->all, largest = k->value >= k->all;
-	struct seccomp_cond cond;
 
 	if ((k->op == SECCOMP_OP_EQ && !fits) || (k->op == SECCOMP_OP_LT && k->value == 0) ||
 	    (k->op == SECCOMP_OP_GT && largest) || (k->op == SECCOMP_OP_GE && !fits))
@@ -193,10 +191,6 @@ static int compare_whole(const struct comparison *k)
 	if ((k->op == SECCOMP_OP_NE && !fits) || (k->op == SECCOMP_OP_GE && k->value == 0) ||
 	    (k->op == SECCOMP_OP_LE && largest) || (k->op == SECCOMP_OP_LT && !fits))
 		return constant(k->c, true, k->node, k->list);
-	memset(&cond, 0, sizeof(cond));
-	cond.arg = k->arg;
-	cond.op = k->op;
-	cond.value = k->value;
 	return add_case(k->c, k->list, k->node, &cond, 1);
 }
 
@@ -332,7 +326,7 @@ int case_merge(struct case_merged *m, struct seccomp_cond new, unsigned bits)
 
 		if (c->arg != new.arg)
 			continue;
-		if (memcmp(c, &new, sizeof(new)) == 0)
+		if (conds_equal(c, &new))
 			return 1;
 		if (c->op == SECCOMP_OP_EQ)
 			return case_cond_holds(&new, c->value, bits);

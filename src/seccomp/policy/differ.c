@@ -402,18 +402,19 @@ static uint16_t *look_ahead(struct arena *a, const struct seccomp_program *p)
 
 	for (size_t i = p->n; ahead && i-- > 0;) {
 		const struct sock_filter *f = &p->insns[i];
-		size_t yes = i + 1, no = i + 1;
+		size_t to[2] = {i + 1, i + 1};
 
 		if (BPF_CLASS(f->code) == BPF_RET)
 			continue;
 		if (BPF_CLASS(f->code) == BPF_LD)
 			ahead[i] = (uint16_t)(1U << f->k / 4);
 		if (BPF_CLASS(f->code) == BPF_JMP) {
-			yes += BPF_OP(f->code) == BPF_JA ? f->k : f->jt;
-			no += BPF_OP(f->code) == BPF_JA ? f->k : f->jf;
+			to[0] += BPF_OP(f->code) == BPF_JA ? f->k : f->jt;
+			to[1] += BPF_OP(f->code) == BPF_JA ? f->k : f->jf;
 		}
-		ahead[i] |= yes < p->n ? ahead[yes] : 0;
-		ahead[i] |= no < p->n ? ahead[no] : 0;
+		for (unsigned k = 0; k < 2; k++)
+			if (to[k] < p->n)
+				ahead[i] |= ahead[to[k]];
 	}
 	return ahead;
 }

@@ -63,12 +63,12 @@ static int negate(struct parser *p, const struct policy_place *from, const struc
 		  const struct policy_node **ret)
 {
 	struct policy_place place = parse_span(p, from);
-	struct policy_node *not = parse_node(p, NODE_NOT, &place);
+	struct policy_node *inverse = parse_node(p, NODE_NOT, &place);
 
-	if (!not )
+	if (!inverse)
 		return -ENOMEM;
-	not ->left = n;
-	*ret = not ;
+	inverse->left = n;
+	*ret = inverse;
 	return 0;
 }
 
@@ -97,13 +97,13 @@ static int operator_here(const struct parser *p)
 	}
 }
 
-/* "in" or "not in": 1 for yes, *@ret_not tells which; 0 if it is neither. */
-static int parse_in(struct parser *p, bool *ret_not)
+/* "in" or "not in": 1 for yes, *@ret_negated tells which; 0 if it is neither. */
+static int parse_in(struct parser *p, bool *ret_negated)
 {
-	*ret_not = parse_at_word(p, "not");
-	if (!*ret_not && !parse_at_word(p, "in"))
+	*ret_negated = parse_at_word(p, "not");
+	if (!*ret_negated && !parse_at_word(p, "in"))
 		return 0;
-	if (*ret_not) {
+	if (*ret_negated) {
 		int r = parse_next(p);
 
 		if (r < 0)
@@ -169,7 +169,7 @@ static int parse_raw_number(struct parser *p, uint64_t *ret)
 /* KERNEL(5.3): the calls that this kernel has. */
 static int parse_kernel_set(struct parser *p, struct policy_calls *calls)
 {
-	uint16_t version;
+	uint16_t version = 0;
 	int r = parse_next(p);
 
 	if (r == 0)
@@ -289,10 +289,10 @@ static int parse_syscall(struct parser *p, const struct policy_node **ret)
 {
 	const struct policy_place from = p->token.place;
 	int r = parse_next(p), op;
-	bool not ;
+	bool negated;
 
 	if (r == 0)
-		r = parse_in(p, &not );
+		r = parse_in(p, &negated);
 	if (r < 0)
 		return r;
 	if (r == 0) {
@@ -304,10 +304,10 @@ static int parse_syscall(struct parser *p, const struct policy_node **ret)
 			return parse_call_order(p, &from, (uint8_t)op, ret);
 		if (r == 0 && parse_at_sign(p, SIGN_OPEN))
 			return parse_unexpected(p, "one call; `in (…)` compares with several");
-		not = op == SECCOMP_OP_NE;
+		negated = op == SECCOMP_OP_NE;
 	}
 	r = r < 0 ? r : parse_calls(p, &from, ret);
-	return r == 0 && not ? negate(p, &from, *ret, ret) : r;
+	return r == 0 && negated ? negate(p, &from, *ret, ret) : r;
 }
 
 /* --- $arch ------------------------------------------------------------------------------------ */
@@ -333,17 +333,17 @@ static int parse_arch(struct parser *p, const struct policy_node **ret)
 	struct policy_place place;
 	struct policy_node *n;
 	uint32_t archs = 0;
-	bool not, many;
+	bool negated, many;
 
 	if (r == 0)
-		r = parse_in(p, &not );
+		r = parse_in(p, &negated);
 	if (r < 0)
 		return r;
 	if (r == 0) {
 		op = operator_here(p);
 		if (op != SECCOMP_OP_EQ && op != SECCOMP_OP_NE)
 			return parse_unexpected(p, "\"==\", \"!=\", \"in\" or \"not in\"");
-		not = op == SECCOMP_OP_NE;
+		negated = op == SECCOMP_OP_NE;
 		r = parse_next(p);
 	}
 	many = r >= 0 && op < 0 && parse_at_sign(p, SIGN_OPEN);
@@ -367,7 +367,7 @@ static int parse_arch(struct parser *p, const struct policy_node **ret)
 		return -ENOMEM;
 	n->archs = archs;
 	*ret = n;
-	return not ? negate(p, &from, n, ret) : 0;
+	return negated ? negate(p, &from, n, ret) : 0;
 }
 
 /* --- arguments -------------------------------------------------------------------------------- */
@@ -416,7 +416,7 @@ static int parse_comparison(struct parser *p, struct policy_node *model,
 {
 	const struct policy_place from = model->place;
 	const struct policy_value *v;
-	bool not ;
+	bool negated;
 	int r = 0, op;
 
 	if (parse_at_sign(p, SIGN_MASK)) {
@@ -425,12 +425,12 @@ static int parse_comparison(struct parser *p, struct policy_node *model,
 			r = parse_value(p, &model->mask);
 	}
 	if (r == 0)
-		r = parse_in(p, &not );
+		r = parse_in(p, &negated);
 	if (r < 0)
 		return r;
 	if (r == 1) {
 		r = parse_value_set(p, model, ret);
-		return r == 0 && not ? negate(p, &from, *ret, ret) : r;
+		return r == 0 && negated ? negate(p, &from, *ret, ret) : r;
 	}
 	op = operator_here(p);
 	if (op >= 0) {

@@ -194,11 +194,13 @@ static void test_known(void **state)
 /* Programs of others: what is not understood is not compared. */
 static void test_foreign(void **state)
 {
+	/* NOLINTBEGIN(misc-redundant-expression): some of the names mean 0 */
 	static struct sock_filter insns[] = {
 		{BPF_LD | BPF_W | BPF_ABS, 0, 0, 0},
 		{BPF_ALU | BPF_ADD | BPF_K, 0, 0, 1},
 		{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
 	};
+	/* NOLINTEND(misc-redundant-expression) */
 	const struct seccomp_program plain = {.insns = insns + 2, .n = 1},
 				     odd = {.insns = insns, .n = 3};
 	struct arena a;

@@ -64,7 +64,7 @@ static void follow(struct disasm *d, size_t pc)
 	const struct sock_filter *f = &d->insns[pc];
 	struct state s = d->states[pc];
 	size_t yes = pc + 1 + f->jt, no = pc + 1 + f->jf;
-	uint32_t on_yes = s.archs, on_no = s.archs;
+	uint32_t named = 0;
 
 	switch (BPF_CLASS(f->code)) {
 	case BPF_LD:
@@ -93,12 +93,10 @@ static void follow(struct disasm *d, size_t pc)
 		if (f->jf)
 			d->states[MIN(no, d->n - 1)].is_target = true;
 		if (f->code == (BPF_JMP | BPF_JEQ | BPF_K) && !s.masked &&
-		    s.holds == offsetof(struct seccomp_data, arch)) {
-			on_yes &= archs_of(f->k);
-			on_no &= ~archs_of(f->k);
-		}
-		flow(d, yes, &s, on_yes);
-		flow(d, no, &s, on_no);
+		    s.holds == offsetof(struct seccomp_data, arch))
+			named = archs_of(f->k);
+		flow(d, yes, &s, named ? s.archs & named : s.archs);
+		flow(d, no, &s, s.archs & ~named);
 		return;
 	default:
 		break;
