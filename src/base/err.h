@@ -52,7 +52,8 @@
 	X(DIGEST, "digest", "content does not have the digest that it must have")                  \
 	X(HOOK, "hook", "a hook failed, could not be executed, or took too long")                  \
 	X(EXIT_UNKNOWN, "exit-unknown", "how a container ended is not known any more")             \
-	X(COMPANION, "companion", "a program that the command needs is not installed")
+	X(COMPANION, "companion", "a program that the command needs is not installed")             \
+	X(RESCTRL, "resctrl", "a group of resctrl could not be made, entered or removed")
 
 enum err_id {
 	ERR_NONE,

@@ -71,6 +71,8 @@ static void undo(struct creation *c)
 		(void)shared_detach(&c->state.root, c->loaded.rootfs, &ignored);
 	if (c->has_cgroup)
 		(void)cgroup_remove(&c->cgroup.ref, REMOVE_TIMEOUT_MS, &ignored);
+	if (c->has_directory)
+		(void)resctrl_remove(&c->state.resctrl, &ignored);
 	if (c->has_run_hooks)
 		run_poststop(c);
 	if (c->has_directory) {
@@ -120,6 +122,8 @@ static int record(struct creation *c, const char *id, struct err *e)
 	if (r == 0)
 		r = cgroup_resolve(c->rt->arena, &l->plan.cgroup, &l->facts, &c->state.cgroup, e);
 	if (r == 0)
+		r = resctrl_resolve(c->rt->arena, &l->plan, &c->state.resctrl, e);
+	if (r == 0)
 		r = write_state(c, PHASE_CREATING, e);
 	if (r == 0)
 		r = directory_write_config(&c->directory, l->config, l->config_len, e);
@@ -134,9 +138,8 @@ static bool has_scope(const struct creation *c)
 }
 
 /* systemd makes the cgroup around the process; then it is like one of ours. */
-static int take_scope(void *data, pid_t pid, struct err *e)
+static int take_scope(struct creation *c, pid_t pid, struct err *e)
 {
-	struct creation *c = data;
 	const struct plan_cgroup *plan = &c->loaded.plan.cgroup;
 	int r = systemd_start_scope(c->rt->arena, plan, c->loaded.facts.cgroup.unified_mount_point,
 				    pid, &c->state.cgroup, e);
@@ -155,12 +158,21 @@ static int take_scope(void *data, pid_t pid, struct err *e)
 	return r < 0 ? r : cgroup_delegate(c->rt->arena, &c->cgroup, plan, e);
 }
 
+/* Before the process is told anything: what it starts is where it is. */
+static int place(void *data, pid_t pid, struct err *e)
+{
+	struct creation *c = data;
+	int r = has_scope(c) ? take_scope(c, pid, e) : 0;
+
+	return r < 0 ? r : resctrl_enter(c->rt->arena, &c->loaded.plan, pid, e);
+}
+
 static int make_cgroup(struct creation *c, struct err *e)
 {
-	int r;
+	int r = resctrl_make(c->rt->arena, &c->loaded.plan, &c->state.resctrl, e);
 
-	if (has_scope(c))
-		return 0;
+	if (r < 0 || has_scope(c))
+		return r;
 	trace_mark(c->rt->trace, "make the cgroup");
 	r = cgroup_make(c->rt->arena, &c->loaded.plan.cgroup, &c->state.cgroup, &c->cgroup, e);
 	if (r < 0)
@@ -250,7 +262,7 @@ static int launch(struct creation *c, struct err *e)
 		.network = &c->network,
 		.turn = {take_turn, c},
 		.listener = {hand_over_listener, c},
-		.place = has_scope(c) ? take_scope : NULL,
+		.place = place,
 		.place_data = c,
 	};
 	int r;
@@ -489,6 +501,8 @@ static int clean_up(struct creation *c, int status, struct err *e)
 	r = shared_detach(&c->state.root, c->loaded.rootfs, e);
 	if (r == 0)
 		r = cgroup_remove(&c->cgroup.ref, REMOVE_TIMEOUT_MS, e);
+	if (r == 0)
+		r = resctrl_remove(&c->state.resctrl, e);
 	if (r < 0)
 		return r;
 	systemd_forget(&c->cgroup.ref);

@@ -64,6 +64,8 @@ int delete_live(struct runtime *rt, struct live *l, struct err *e)
 		r = cgroup_remove(&l->state.cgroup, REMOVE_TIMEOUT_MS, e);
 	if (r == 0)
 		r = end_process(l, e);
+	if (r == 0)
+		r = resctrl_remove(&l->state.resctrl, e);
 	if (r < 0)
 		return r;
 	systemd_forget(&l->state.cgroup);

@@ -142,6 +142,13 @@ static int follow_init(struct execution *x, struct err *e)
 	return r < 0 ? r : cgroup_open(&x->live.state.cgroup, &x->cgroup, e);
 }
 
+static int place(void *data, pid_t pid, struct err *e)
+{
+	struct execution *x = data;
+
+	return resctrl_enter(x->rt->arena, &x->plan, pid, e);
+}
+
 static int run(struct execution *x, struct err *e)
 {
 	struct launch_request request = {
@@ -155,6 +162,8 @@ static int run(struct execution *x, struct err *e)
 		.listener = {hand_over_listener, x},
 		.no_deadline = x->waits,
 		.root_fd = -EBADF,
+		.place = place,
+		.place_data = x,
 	};
 	bool ahead;
 	int r;

@@ -94,6 +94,10 @@ int state_format(struct arena *a, const struct state *s, const char **ret, size_
 	if (s->root.namespace_inode != 0)
 		write_root(&w, &s->root);
 	write_cgroup(&w, &s->cgroup);
+	if (s->resctrl.group && s->resctrl.group[0] != '\0')
+		json_kv_string(&w, "resctrlGroup", s->resctrl.group);
+	if (s->resctrl.monitor && s->resctrl.monitor[0] != '\0')
+		json_kv_string(&w, "resctrlMonitor", s->resctrl.monitor);
 	if (s->has_exit_status)
 		json_kv_u64(&w, "exitStatus", s->exit_status);
 	if (s->hooks != 0)
@@ -256,6 +260,8 @@ static const char **string_field(struct state *s, const char *key)
 		{"created", &s->created},
 		{"mountNamespace", &s->root.mount_ns},
 		{"userNamespace", &s->root.user_ns},
+		{"resctrlGroup", &s->resctrl.group},
+		{"resctrlMonitor", &s->resctrl.monitor},
 	};
 
 	for (size_t n = 0; n < ARRAY_SIZE(rows); n++)
@@ -356,6 +362,7 @@ int state_parse(struct arena *a, char *text, size_t len, struct state *ret, stru
 		.created = "",
 		.root = {.mount_ns = "", .user_ns = ""},
 		.cgroup.unified_dir = "",
+		.resctrl = {.group = "", .monitor = ""},
 	};
 	struct reader r = {.arena = a, .state = &s, .e = e};
 	int q;

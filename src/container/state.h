@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "cgroup/cgroup.h"
 #include "container/container.h"
+#include "host/resctrl.h"
 #include "host/shared.h"
 #include "oci/spec.h"
 
@@ -42,6 +43,7 @@ struct state {
 	uint64_t namespaces;     /* CLONE_NEW* that exec joins */
 	struct shared_root root; /* what to detach; without a mount namespace of its own */
 	struct cgroup_ref cgroup;
+	struct resctrl_ref resctrl;
 	bool has_exit_status; /* how it ended; the kernel may keep it instead (container/exit.h) */
 	uint32_t exit_status;
 	uint32_t hooks; /* enum state_hook bits: what later commands have to run */

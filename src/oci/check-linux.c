@@ -408,19 +408,47 @@ static int check_memory_policy(const struct spec_memory_policy *p, struct err *e
 	return 0;
 }
 
+/* A line of resctrl's file "schemata". */
+static int check_schema(const char *text, const char *prefix, const char *where, struct err *e)
+{
+	if (text[0] == '\0' || (!strchr(text, '\n') && str_starts(text, prefix)))
+		return 0;
+	(void)check_invalid_value(
+		e, prefix[0] ? "expected one line that begins with \"MB:\"" : "expected one line",
+		text);
+	return err_where(e, "%s", where);
+}
+
+static int check_intel_rdt(const struct spec_intel_rdt *rdt, struct err *e)
+{
+	const char *clos = rdt->clos_id;
+	int r;
+
+	/* It becomes a directory of resctrl; "/" is the default group. */
+	if (!str_eq(clos, "/") && (strchr(clos, '/') || str_eq(clos, ".") || str_eq(clos, ".."))) {
+		(void)check_invalid_value(e, "expected \"/\", or a name without \"/\"", clos);
+		return err_where(e, "linux.intelRdt.closID");
+	}
+	r = check_schema(rdt->l3_cache_schema, "", "linux.intelRdt.l3CacheSchema", e);
+	if (r == 0)
+		r = check_schema(rdt->mem_bw_schema, "MB:", "linux.intelRdt.memBwSchema", e);
+	for (size_t n = 0; r == 0 && n < rdt->schemata.n; n++)
+		r = check_schema(rdt->schemata.items[n], "", "linux.intelRdt.schemata", e);
+	return r;
+}
+
 static int check_machine(const struct spec_linux *l, struct err *e)
 {
-	const char *domain = l->personality.domain, *clos = l->intel_rdt.clos_id;
+	const char *domain = l->personality.domain;
+	int r;
 
 	if (l->has_personality && !str_eq(domain, "LINUX") && !str_eq(domain, "LINUX32")) {
 		(void)check_invalid_value(e, "expected LINUX or LINUX32", domain);
 		return err_where(e, "linux.personality.domain");
 	}
-	/* It becomes a directory of resctrl. */
-	if (strchr(clos, '/') || str_eq(clos, ".") || str_eq(clos, "..")) {
-		(void)check_invalid_value(e, "expected a name without \"/\"", clos);
-		return err_where(e, "linux.intelRdt.closID");
-	}
+	r = check_intel_rdt(&l->intel_rdt, e);
+	if (r < 0)
+		return r;
 	if (l->has_memory_policy)
 		return check_memory_policy(&l->memory_policy, e);
 	return 0;

@@ -49,6 +49,7 @@ static const struct {
 	.net_devices = true,
 	.apparmor = true,
 	.selinux = true,
+	.intel_rdt = {.enabled = true, .schemata = true, .monitoring = true},
 	.memory_policy = {memory_modes, memory_flags},
 	.unsafe_annotations = unsafe_annotations,
 };

@@ -75,20 +75,11 @@ void plan_warn(struct builder *b, const char *where, const char *fmt, ...)
 
 /* What the specification has and we do not do yet must be refused, never skipped: a container
  * without a filter or a hook that was asked for is worse than none. */
-static int refuse_linux(struct builder *b)
-{
-	const struct spec_linux *l = &b->spec->linux_;
-
-	return l->has_intel_rdt ? plan_unsupported(b, "linux.intelRdt") : 0;
-}
-
 static int refuse(struct builder *b)
 {
-	int r = refuse_linux(b);
-
-	if (r == 0 && b->options->purpose != PURPOSE_EXEC && b->spec->has_vm)
+	if (b->options->purpose != PURPOSE_EXEC && b->spec->has_vm)
 		return plan_unsupported(b, "vm");
-	return r == 0 ? plan_annotations(b) : r;
+	return plan_annotations(b);
 }
 
 static void builder_init(struct builder *b, struct arena *a, const struct spec *spec,
@@ -100,6 +91,7 @@ static void builder_init(struct builder *b, struct arena *a, const struct spec *
 		.id = o->id,
 		.rootfs = o->rootfs,
 		.filter = {.receiver = "", .metadata = ""},
+		.resctrl = {.group = "", .schemata = ""},
 	};
 	*b = (struct builder){
 		.arena = a,
@@ -145,6 +137,7 @@ int plan_build(struct arena *a, const struct spec *spec, const struct facts *fac
 		(void)err_set(e, ERR_CONFIG_INVALID, -EINVAL, "required to create a container");
 		return err_where(e, "process");
 	}
+	plan_resctrl(&b);
 	r = refuse(&b);
 	if (r == 0)
 		r = plan_schedule(&b);
@@ -189,6 +182,7 @@ int plan_build_exec(struct arena *a, const struct spec *spec, const struct spec_
 	int r;
 
 	builder_init(&b, a, spec, process, facts, o, ret, e);
+	plan_resctrl(&b);
 	r = refuse(&b);
 	if (r == 0)
 		r = plan_schedule(&b);

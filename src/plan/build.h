@@ -145,6 +145,16 @@ struct plan_shared {
 	const char *origin;
 };
 
+/* The group of resctrl that the container's processes are in (host/resctrl.h). */
+struct plan_resctrl {
+	bool wanted;
+	bool own;             /* named after the container, and removed with it if it made it */
+	bool may_make;        /* where it is missing; else it must be there */
+	bool monitoring;      /* with a monitoring group of its own in it */
+	const char *group;    /* directory; "" is the default group */
+	const char *schemata; /* lines, each with its newline; "" for none */
+};
+
 struct plan {
 	enum plan_purpose purpose;
 	const char *id, *rootfs;
@@ -158,6 +168,7 @@ struct plan {
 	struct plan_mount_userns *mount_userns; /* last one first */
 	unsigned n_mount_userns;
 	struct plan_cgroup cgroup;
+	struct plan_resctrl resctrl;
 	bool has_oom_score_adj;
 	int32_t oom_score_adj;
 	struct plan_schedule schedule;
@@ -296,6 +307,9 @@ int plan_schedule(struct builder *b);
 int plan_machine(struct builder *b);
 /* "0-3,7" into @bits, of which there are @max (a multiple of 64). Returns 0 or -EINVAL. */
 int plan_parse_list(const char *text, uint64_t *bits, size_t max) _must_check_;
+
+/* build-resctrl.c: linux.intelRdt. */
+void plan_resctrl(struct builder *b);
 
 /* build-annotations.c: those of crun and runc that change what happens: taken up, or refused by
  * name.

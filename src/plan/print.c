@@ -429,6 +429,16 @@ static void text_schedule(struct text *t, const struct plan_schedule *s)
 		line(t, "cpus    all\n");
 }
 
+static void text_resctrl(struct text *t, const struct plan_resctrl *p)
+{
+	if (!p->wanted)
+		return;
+	line(t, "resctrl group=/%s%s%s%s  # linux.intelRdt\n", p->group, p->own ? " own" : "",
+	     p->may_make ? "" : " must-exist", p->monitoring ? " monitoring" : "");
+	for (const char *s = p->schemata; *s != '\0'; s += strcspn(s, "\n") + 1)
+		line(t, "        %.*s\n", (int)strcspn(s, "\n"), s);
+}
+
 /* Hooks of the host half; those of init are steps. */
 static void text_hooks(struct text *t, const char *kind, const struct spec_hook_list *l)
 {
@@ -480,6 +490,7 @@ static void text_host(struct text *t, const struct plan *p)
 	     p->shape == SHAPE_DIRECT ? " clone=" : "", w.text);
 	if (plan_creates(p->purpose))
 		text_cgroup(t, &p->cgroup);
+	text_resctrl(t, &p->resctrl);
 	if (p->idmap.wanted) {
 		line(t, "idmap   %s%s\n", p->idmap.by_helper ? "newuidmap,newgidmap" : "direct",
 		     p->idmap.deny_setgroups ? " setgroups=deny" : "");
@@ -736,6 +747,15 @@ static void json_host(struct json_writer *w, const struct plan *p)
 	json_kv_string(w, "clone", clone.text);
 	if (plan_creates(p->purpose))
 		json_cgroup(w, &p->cgroup);
+	if (p->resctrl.wanted) {
+		json_key(w, "resctrl");
+		json_object_begin(w);
+		json_kv_string(w, "group", p->resctrl.group);
+		json_kv_string(w, "schemata", p->resctrl.schemata);
+		json_kv_bool(w, "own", p->resctrl.own);
+		json_kv_bool(w, "monitoring", p->resctrl.monitoring);
+		json_object_end(w);
+	}
 	if (p->idmap.wanted) {
 		json_kv_string(w, "idmapBy", p->idmap.by_helper ? "newuidmap,newgidmap" : "direct");
 		json_kv_bool(w, "denySetgroups", p->idmap.deny_setgroups);

@@ -13,7 +13,7 @@ from test_cgroups import where_it_is
 
 # What is not implemented must be refused, naming the key: where in the configuration, the value.
 UNSUPPORTED = {
-    "linux.intelRdt": {"closID": "x"},
+    "vm": {"kernel": {"path": "/boot/vmlinuz"}},
 }
 
 

@@ -77,8 +77,8 @@ def test_cve_2021_30465_two_containers(runtime, bundle, new_bundle, outside, vol
     exchanged(volume / "dir", outside)
     other = new_bundle()
     other.mount("/data", "bind", volume, ["bind"])
-    other.args("/bin/busybox", "sh", "-c", "cd /data; echo up; while :; do /bin/busybox mv dir x; "
-               "/bin/busybox mv dir-other dir; /bin/busybox mv dir dir-other; /bin/busybox mv x dir; done")
+    other.args("/bin/busybox", "sh", "-c", "cd /data; echo up; while :; do /bin/busybox mv -T dir x; "
+               "/bin/busybox mv -T dir-other dir; /bin/busybox mv -T dir dir-other; /bin/busybox mv -T x dir; done")
     peer = runtime.start(other)
     peer.wait_output("up")
     bundle.mount("/data", "bind", volume, ["bind"]).mount("/data/dir/made", "tmpfs", "tmpfs")
