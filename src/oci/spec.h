@@ -40,7 +40,7 @@ struct spec_user {
 	uint32_t umask;
 	uint32_t *additional_gids;
 	size_t n_additional_gids;
-	const char *username; /* Windows only; kept to be ignored knowingly */
+	const char *username; /* Windows only: a warning */
 };
 
 struct spec_capabilities {
@@ -66,7 +66,7 @@ struct spec_process {
 	uint32_t console_height, console_width; /* consoleSize.{height,width} */
 	struct spec_user user;
 	struct str_list args, env;
-	const char *command_line; /* Windows only */
+	const char *command_line; /* Windows only: a warning */
 	const char *cwd;
 	bool has_capabilities;
 	struct spec_capabilities capabilities;
@@ -320,7 +320,7 @@ struct spec {
 	struct spec_hooks hooks;
 	struct str_map annotations;
 	struct spec_linux linux_; /* key "linux"; the underscore avoids gcc's predefined macro */
-	bool has_vm, has_solaris, has_windows, has_zos;
+	bool has_vm, has_solaris, has_windows, has_zos, has_freebsd;
 };
 
 /* Parse a config.json. @text (@len bytes) is modified: strings are unescaped in place and the

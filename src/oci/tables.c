@@ -440,6 +440,7 @@ static const struct field spec_rows[] = {
 	OBJECT_FLAT("windows", struct spec, has_windows, other_platform),
 	OBJECT_FLAT("vm", struct spec, has_vm, other_platform),
 	OBJECT_FLAT("zos", struct spec, has_zos, other_platform),
+	OBJECT_FLAT("freebsd", struct spec, has_freebsd, other_platform),
 };
 const struct table table_spec = {
 	.fields = spec_rows,

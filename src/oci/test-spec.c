@@ -191,7 +191,7 @@ static void expect_document(const struct spec *s)
 	assert_string_equal(spec_annotation(s, "com.example.key"), "value");
 	assert_string_equal(spec_annotation(s, "empty"), "");
 	assert_null(spec_annotation(s, "com.example"));
-	assert_true(s->has_vm && s->has_solaris && s->has_windows && s->has_zos);
+	assert_true(s->has_vm && s->has_solaris && s->has_windows && s->has_zos && s->has_freebsd);
 }
 
 static void expect_throttle(const struct spec_throttle_list *l, int major, int minor, int rate)

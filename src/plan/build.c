@@ -75,11 +75,34 @@ void plan_warn(struct builder *b, const char *where, const char *fmt, ...)
 
 /* What the specification has and we do not do yet must be refused, never skipped: a container
  * without a filter or a hook that was asked for is worse than none. */
+static int refuse_platform(struct builder *b)
+{
+	const struct spec *s = b->spec;
+	const char *other = s->has_solaris   ? "solaris"
+			    : s->has_windows ? "windows"
+			    : s->has_zos     ? "zos"
+			    : s->has_freebsd ? "freebsd"
+					     : NULL;
+
+	if (s->has_vm)
+		(void)err_set(b->e, ERR_UNSUPPORTED, -EOPNOTSUPP,
+			      "containers here are processes, not virtual machines");
+	else if (other)
+		(void)err_set(b->e, ERR_UNSUPPORTED, -EOPNOTSUPP, "this is for another platform");
+	else
+		return 0;
+	return err_where(b->e, "%s", s->has_vm ? "vm" : other);
+}
+
 static int refuse(struct builder *b)
 {
-	if (b->options->purpose != PURPOSE_EXEC && b->spec->has_vm)
-		return plan_unsupported(b, "vm");
-	return plan_annotations(b);
+	int r = b->options->purpose == PURPOSE_EXEC ? 0 : refuse_platform(b);
+
+	if (b->process->command_line[0] != '\0')
+		plan_warn(b, "process.commandLine", "this is for Windows, and not used here");
+	if (b->process->user.username[0] != '\0')
+		plan_warn(b, "process.user.username", "this is for Windows, and not used here");
+	return r == 0 ? plan_annotations(b) : r;
 }
 
 static void builder_init(struct builder *b, struct arena *a, const struct spec *spec,

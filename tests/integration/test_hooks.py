@@ -184,6 +184,13 @@ def test_timeout(runtime, hooks, kind):
                   rf"hooks.{kind}\[0\].*did not end within 1 seconds: slow$")
 
 
+def test_timeout_of_poststop(runtime, hooks):
+    """Then the container is gone already: a warning."""
+    hooks.add("poststop", "echo slow; sleep 100 & wait", env=[PATH], timeout=1)
+    runtime.run(hooks.bundle.probe("exit", 0), flags=("--log-level", "warning"), stderr=re.compile(
+        r".*hooks.poststop\[0\].*did not end within 1 seconds: slow\n"))
+
+
 @pytest.mark.parametrize("kind", ALL[:-1])
 def test_missing(runtime, hooks, kind):
     hooks.bundle.config["hooks"] = {kind: [{"path": "/no/such/hook"}]}

@@ -178,6 +178,26 @@ def test_arguments(runtime, bundle):
         assert runtime.report(bundle, *call("sync"))["call"][str(number)] == name
 
 
+def test_arguments_by_number_and_mask(runtime, bundle):
+    """The rule is about the argument that it names, with both of its values."""
+    number = NUMBERS["sync"]
+    for arg, name in (({"index": 1, "value": 0, "op": "SCMP_CMP_EQ"}, "EPERM"),
+                      ({"index": 1, "value": 5, "op": "SCMP_CMP_EQ"}, "ok"),
+                      ({"index": 0, "value": 0xf0, "valueTwo": 0x10, "op": "SCMP_CMP_MASKED_EQ"}, "EPERM"),
+                      ({"index": 0, "value": 0xf0, "valueTwo": 0x20, "op": "SCMP_CMP_MASKED_EQ"}, "ok")):
+        bundle.linux["seccomp"] = profile(rule("sync", args=[arg]))
+        assert runtime.report(bundle, "call", number, 0x1f)["call"][str(number)] == name
+
+
+def test_errno_by_default(runtime, bundle):
+    bundle.linux["seccomp"] = profile(rule(*TRUE, "write", "writev", action="SCMP_ACT_ALLOW"),
+                                      default="SCMP_ACT_ERRNO", defaultErrnoRet=71)
+    done = runtime.run(bundle.args("/bin/busybox", "cat", "/etc/passwd"), code=ANY, stdout=ANY, stderr=ANY)
+    bundle.linux["seccomp"]["defaultErrnoRet"] = 38
+    other = runtime.run(bundle, code=ANY, stdout=ANY, stderr=ANY)
+    assert "Protocol error" in done.stderr and "not implemented" in other.stderr, (done, other)
+
+
 def test_flags(runtime, bundle):
     bundle.linux["seccomp"] = profile(
         rule("getppid", errnoRet=20),
