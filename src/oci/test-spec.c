@@ -86,7 +86,7 @@ static const char every_key[] =
 	"   'gidMappings': [{'containerID': 44, 'hostID': 45, 'size': 46}]}],"
 	" 'hooks': " EVERY_HOOKS ", 'annotations': {'com.example.key': 'value', 'empty': ''},"
 	" 'linux': " EVERY_LINUX ", 'solaris': {'milestone': 'x'}, 'windows': {'layerFolders': []},"
-	" 'vm': {'kernel': {}}, 'zos': {}}";
+	" 'vm': {'kernel': {}}, 'zos': {}, 'freebsd': {}}";
 
 /* --- its values ------------------------------------------------------------------------------ */
 
