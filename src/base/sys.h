@@ -444,6 +444,22 @@ static inline int sys_prlimit(pid_t pid, int resource, const uint64_t new_limit[
 	return (int)SYS4(prlimit64, pid, resource, new_limit, old_limit);
 }
 
+/* @attr: landlock_ruleset_attr, or its beginning. */
+static inline int sys_landlock_create_ruleset(const void *attr, size_t size)
+{
+	return (int)SYS3(landlock_create_ruleset, attr, size, 0);
+}
+
+static inline int sys_landlock_add_rule(int fd, int type, const void *rule)
+{
+	return (int)SYS4(landlock_add_rule, fd, type, rule, 0);
+}
+
+static inline int sys_landlock_restrict_self(int fd)
+{
+	return (int)SYS2(landlock_restrict_self, fd, 0);
+}
+
 static inline int sys_unshare(unsigned flags)
 {
 	return (int)SYS1(unshare, flags);

@@ -530,6 +530,13 @@ int spec_process_parse(struct arena *a, char *text, size_t len, struct spec_proc
 	return 0;
 }
 
+int spec_landlock_parse(struct arena *a, char *text, size_t len, struct spec_landlock *ret,
+			struct err *e)
+{
+	*ret = (struct spec_landlock){0};
+	return parse_document(a, text, len, &table_landlock, (char *)ret, NULL, e);
+}
+
 int spec_resources_parse(struct arena *a, char *text, size_t len, struct spec_resources *ret,
 			 struct err *e)
 {

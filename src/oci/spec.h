@@ -256,6 +256,20 @@ struct spec_seccomp {
 	size_t n_syscalls;
 };
 
+/* Not of config.json, but of an annotation: all rights are the kernel's numbers. */
+struct spec_landlock_rule {
+	struct str_list paths;
+	uint32_t *ports;
+	size_t n_ports;
+	uint64_t access;
+};
+
+struct spec_landlock {
+	uint64_t handled_fs, handled_net, scoped;
+	struct spec_landlock_rule *rules;
+	size_t n_rules;
+};
+
 struct spec_intel_rdt {
 	const char *clos_id, *l3_cache_schema, *mem_bw_schema;
 	struct str_list schemata;
@@ -337,6 +351,10 @@ int spec_process_parse(struct arena *a, char *text, size_t len, struct spec_proc
 /* Parse a document that is linux.resources alone (update --resources). As spec_parse(). */
 int spec_resources_parse(struct arena *a, char *text, size_t len, struct spec_resources *ret,
 			 struct err *e);
+
+/* Parse a document with the rules of Landlock. As spec_parse(). */
+int spec_landlock_parse(struct arena *a, char *text, size_t len, struct spec_landlock *ret,
+			struct err *e);
 
 /* Add @more to *@base: what it says replaces what was there, elements of lists by the device, page
  * size or interface that they are about, device rules as a whole. Strings are shared, lists come

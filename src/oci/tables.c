@@ -421,6 +421,28 @@ static const struct field linux__rows[] = {
 };
 TABLE(linux_, struct spec_linux);
 
+/* --- of annotations -------------------------------------------------------------------------- */
+
+static const struct field landlock_rule_rows[] = {
+	STRINGS("paths", struct spec_landlock_rule, paths),
+	ROW("ports", FIELD_U32S, .offset = AT(struct spec_landlock_rule, ports, uint32_t *),
+	    .count = AT(struct spec_landlock_rule, n_ports, size_t)),
+	U64("access", struct spec_landlock_rule, access),
+};
+TABLE(landlock_rule, struct spec_landlock_rule);
+
+static const struct field landlock_rows[] = {
+	U64("handledAccessFS", struct spec_landlock, handled_fs),
+	U64("handledAccessNet", struct spec_landlock, handled_net),
+	U64("scoped", struct spec_landlock, scoped),
+	OBJECTS("rules", struct spec_landlock, rules, struct spec_landlock_rule, landlock_rule),
+};
+const struct table table_landlock = {
+	.fields = landlock_rows,
+	.n_fields = ARRAY_SIZE(landlock_rows),
+	.size = sizeof(struct spec_landlock),
+};
+
 /* --- the document ---------------------------------------------------------------------------- */
 
 /* Other platforms: only their presence counts. */

@@ -290,6 +290,9 @@ int plan_process_end(struct builder *b)
 		if (r < 0)
 			return r;
 	}
+	r = plan_landlock(b);
+	if (r < 0)
+		return r;
 	plan_seccomp_load(b);
 	plan_add_EXEC(&b->block, "process.args", (struct plan_none){0});
 	return 0;

@@ -308,6 +308,9 @@ int plan_machine(struct builder *b);
 /* "0-3,7" into @bits, of which there are @max (a multiple of 64). Returns 0 or -EINVAL. */
 int plan_parse_list(const char *text, uint64_t *bits, size_t max) _must_check_;
 
+/* build-landlock.c: the annotation for it. */
+int plan_landlock(struct builder *b);
+
 /* build-resctrl.c: linux.intelRdt. */
 void plan_resctrl(struct builder *b);
 

@@ -86,6 +86,7 @@ typedef int32_t plan_slot;
 	X(DESCRIPTORS, descriptors, "descriptors", "close on exec what was not asked for")         \
 	X(READY, none, "ready", "report, and wait to be let go")                                   \
 	X(START, start, "start", "wait for the start command")                                     \
+	X(LANDLOCK, landlock, "landlock", "restrict what the process may do, by Landlock")         \
 	X(SECCOMP, seccomp, "seccomp", "load the filter for system calls")                         \
 	X(EXEC, none, "exec", "become the container's process")                                    \
 	X(LEAVE, none, "leave", "report, and end: the container has what it was to get")
@@ -394,6 +395,19 @@ struct plan_capabilities {
 struct plan_program {
 	struct plan_array candidates; /* of plan_str */
 	plan_str name;
+};
+
+struct plan_landlock_rule {
+	uint64_t access;
+	uint64_t port; /* where there is no path */
+	plan_str path;
+	uint32_t pad;
+};
+
+/* The first three are the kernel's landlock_ruleset_attr. */
+struct plan_landlock {
+	uint64_t fs, net, scoped;
+	struct plan_array rules; /* of struct plan_landlock_rule */
 };
 
 /* After it init makes no system call but the exec: a filter may deny any other. */

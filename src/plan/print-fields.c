@@ -158,6 +158,13 @@ FIELDS(descriptors) = {
 	FIELD(descriptors, errors, SLOT),
 	END,
 };
+FIELDS(landlock) = {
+	FIELD(landlock, fs, HEX),
+	FIELD(landlock, net, HEX),
+	FIELD(landlock, scoped, HEX),
+	FIELD(landlock, rules, RULES),
+	END,
+};
 FIELDS(seccomp) = {
 	FIELD_AS("instructions", seccomp, program.n, U32),
 	FIELD(seccomp, flags, FILTER_FLAGS),

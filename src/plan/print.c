@@ -3,294 +3,12 @@
 #include "plan/print.h"
 
 #include <errno.h>
-#include <linux/seccomp.h>
 #include <stdarg.h>
 
-#include "base/path.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "oci/names.h"
-
-/* --- values as words, for both forms ---------------------------------------------------------- */
-
-struct words {
-	char text[PATH_SIZE + 64];
-	size_t n;
-};
-
-_printf_(2, 3) static void add_word(struct words *w, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (w->n > 0 && w->n < sizeof(w->text) - 1)
-		w->text[w->n++] = ',';
-	va_start(ap, fmt);
-	w->n += str_vformat(w->text + w->n, sizeof(w->text) - w->n, fmt, ap);
-	va_end(ap);
-	w->n = MIN(w->n, sizeof(w->text) - 1);
-}
-
-struct bit_name {
-	uint64_t bits;
-	const char *name;
-};
-
-static void add_bits(struct words *w, uint64_t value, const struct bit_name *names, size_t n,
-		     const char *prefix)
-{
-	for (size_t i = 0; i < n; i++)
-		if (value & names[i].bits)
-			add_word(w, "%s%s", prefix, names[i].name);
-}
-
-static const struct bit_name attr_names[] = {
-	{MOUNT_ATTR_RDONLY, "ro"},
-	{MOUNT_ATTR_NOSUID, "nosuid"},
-	{MOUNT_ATTR_NODEV, "nodev"},
-	{MOUNT_ATTR_NOEXEC, "noexec"},
-	{MOUNT_ATTR_NODIRATIME, "nodiratime"},
-	{MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow"},
-};
-
-static const struct bit_name ms_names[] = {
-	{MS_REC, "rec"},           {MS_PRIVATE, "private"},       {MS_SLAVE, "slave"},
-	{MS_SHARED, "shared"},     {MS_UNBINDABLE, "unbindable"}, {MS_RDONLY, "ro"},
-	{MS_SYNCHRONOUS, "sync"},  {MS_DIRSYNC, "dirsync"},       {MS_MANDLOCK, "mand"},
-	{MS_LAZYTIME, "lazytime"}, {MS_I_VERSION, "iversion"},    {MS_SILENT, "silent"},
-};
-
-static const struct bit_name target_names[] = {
-	{PLAN_MOUNT_NO_SYMLINKS, "no-symlinks"},
-	{PLAN_MOUNT_RECURSIVE, "recursive"},
-	{PLAN_MOUNT_ROOT, "root"},
-	{PLAN_MOUNT_SOURCE_NOFOLLOW, "source-nofollow"},
-	{PLAN_MOUNT_TARGET_NOFOLLOW, "target-nofollow"},
-	{PLAN_MOUNT_COPY_SYMLINK, "copy-symlink"},
-	{PLAN_MOUNT_COPY_UP, "copy-up"},
-	{PLAN_MOUNT_COPY_MODE, "copy-mode"},
-	{PLAN_MOUNT_COPY_OWNER, "copy-owner"},
-	{PLAN_MOUNT_LABEL_ROOT, "label-root"},
-};
-
-static const struct bit_name filter_names[] = {
-	{SECCOMP_FILTER_FLAG_LOG, "log"},
-	{SECCOMP_FILTER_FLAG_SPEC_ALLOW, "spec-allow"},
-	{SECCOMP_FILTER_FLAG_NEW_LISTENER, "new-listener"},
-	{1 << 5, "wait-killable-recv"}, /* 5.19 */
-};
-
-static void add_attrs(struct words *w, uint64_t set, uint64_t clear, const char *prefix)
-{
-	char minus[8];
-
-	add_bits(w, set, attr_names, ARRAY_SIZE(attr_names), prefix);
-	switch (set & MOUNT_ATTR__ATIME) {
-	case MOUNT_ATTR_NOATIME:
-		add_word(w, "%snoatime", prefix);
-		break;
-	case MOUNT_ATTR_STRICTATIME:
-		add_word(w, "%sstrictatime", prefix);
-		break;
-	default:
-		if (clear & MOUNT_ATTR__ATIME)
-			add_word(w, "%srelatime", prefix);
-	}
-	(void)str_format(minus, sizeof(minus), "%s-", prefix);
-	add_bits(w, clear, attr_names, ARRAY_SIZE(attr_names), minus);
-}
-
-static void words_attr(struct words *w, const struct plan_mount_attr *a)
-{
-	add_attrs(w, a->rec_set, a->rec_clear, "r:");
-	add_attrs(w, a->set, a->clear, "");
-	add_bits(w, a->propagation, ms_names, ARRAY_SIZE(ms_names), "");
-}
-
-static void words_clone(struct words *w, uint64_t flags)
-{
-	for (enum ns_type t = 0; t < NS_MAX; t++)
-		if (flags & ns_clone_flag(t))
-			add_word(w, "%s", ns_type_name(t));
-}
-
-static void words_caps(struct words *w, uint64_t mask)
-{
-	for (unsigned cap = 0; cap < CAPABILITY_MAX; cap++)
-		if (mask & (1ULL << cap))
-			add_word(w, "%s", capability_name(cap));
-}
-
-static void words_signals(struct words *w, uint64_t mask)
-{
-	for (unsigned sig = 1; sig <= 64; sig++)
-		if (mask & (1ULL << (sig - 1)))
-			add_word(w, "%u", sig);
-}
-
-static void words_mode(struct words *w, uint32_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFCHR:
-		add_word(w, "c%04o", mode & 07777);
-		break;
-	case S_IFBLK:
-		add_word(w, "b%04o", mode & 07777);
-		break;
-	case S_IFIFO:
-		add_word(w, "p%04o", mode & 07777);
-		break;
-	default:
-		add_word(w, "%04o", mode & 07777);
-	}
-}
-
-/* --- operands --------------------------------------------------------------------------------- */
-
-static const char *string_at(const struct plan_block *k, plan_str s)
-{
-	return s == 0 ? "" : (const char *)k + s;
-}
-
-static const void *array_at(const struct plan_block *k, struct plan_array a)
-{
-	return (const char *)k + a.offset;
-}
-
-static void words_device(struct words *w, const struct plan_block *k, const struct plan_device *d)
-{
-	struct words mode = {0};
-
-	words_mode(&mode, d->mode);
-	add_word(w, "%s %s %u:%u", string_at(k, d->name), mode.text, d->major, d->minor);
-	if (d->uid != 0 || d->gid != 0)
-		w->n += str_format(w->text + w->n, sizeof(w->text) - w->n, " owner %u:%u", d->uid,
-				   d->gid);
-	if (d->slot != PLAN_NO_SLOT)
-		w->n += str_format(w->text + w->n, sizeof(w->text) - w->n, " slot %d", d->slot);
-	else if (d->bind)
-		w->n += str_format(w->text + w->n, sizeof(w->text) - w->n, " bind %s",
-				   string_at(k, d->source));
-	w->n = MIN(w->n, sizeof(w->text) - 1);
-}
-
-static void words_array(struct words *w, const struct plan_block *k, enum print_kind kind,
-			struct plan_array a)
-{
-	const void *items = array_at(k, a);
-
-	for (uint32_t n = 0; n < a.n; n++) {
-		const struct plan_option *o = (const struct plan_option *)items + n;
-		const struct plan_symlink *l = (const struct plan_symlink *)items + n;
-
-		if (kind == PRINT_BITS) {
-			for (unsigned bit = 0; bit < 64; bit++)
-				if (((const uint64_t *)items)[n] >> bit & 1)
-					add_word(w, "%u", n * 64 + bit);
-		} else if (kind == PRINT_POINTERS) {
-			if (((const uint64_t *)items)[n] != 0)
-				add_word(w, "%s", (const char *)k + ((const uint64_t *)items)[n]);
-		} else if (kind == PRINT_STRINGS)
-			add_word(w, "%s", string_at(k, ((const plan_str *)items)[n]));
-		else if (kind == PRINT_U32S)
-			add_word(w, "%u", ((const uint32_t *)items)[n]);
-		else if (kind == PRINT_DEVICES)
-			words_device(w, k, (const struct plan_device *)items + n);
-		else if (kind == PRINT_LINKS)
-			add_word(w, "%s -> %s", string_at(k, l->name), string_at(k, l->target));
-		else if (o->value != 0)
-			add_word(w, "%s=%s", string_at(k, o->key), string_at(k, o->value));
-		else
-			add_word(w, "%s", string_at(k, o->key));
-	}
-}
-
-static void words_flags(struct words *w, enum print_kind kind, uint64_t v)
-{
-	if (kind == PRINT_CLONE_FLAGS)
-		words_clone(w, v);
-	else if (kind == PRINT_MS_FLAGS)
-		add_bits(w, v, ms_names, ARRAY_SIZE(ms_names), "");
-	else if (kind == PRINT_CAPS)
-		words_caps(w, v);
-	else
-		words_signals(w, v);
-}
-
-static const char *const set_groups_names[] = {
-	[PLAN_GROUPS_LEAVE] = "leave",
-	[PLAN_GROUPS_SET] = "set",
-	[PLAN_GROUPS_IF_ALLOWED] = "if-allowed",
-};
-
-/* The kinds whose value is 32 bits. */
-static void words_u32(struct words *w, const struct plan_block *k, enum print_kind kind, uint32_t v)
-{
-	if (kind == PRINT_STRING && v != 0)
-		add_word(w, "%s", string_at(k, v));
-	else if (kind == PRINT_U32 || (kind == PRINT_SLOT && (plan_slot)v != PLAN_NO_SLOT))
-		add_word(w, "%u", v);
-	else if (kind == PRINT_BOOL && v)
-		add_word(w, "yes");
-	else if (kind == PRINT_GROUPS)
-		add_word(w, "%s", set_groups_names[v]);
-	else if (kind == PRINT_MODE)
-		words_mode(w, v);
-	else if (kind == PRINT_RESOURCE)
-		add_word(w, "%s", rlimit_name(v));
-	else if (kind == PRINT_FILTER_FLAGS)
-		add_bits(w, v, filter_names, ARRAY_SIZE(filter_names), "");
-	else if (kind == PRINT_TARGET)
-		add_bits(w, v, target_names, ARRAY_SIZE(target_names), "");
-}
-
-/* The value of @f as words; empty when there is nothing to say. */
-static void field_words(struct words *w, const struct plan_block *k, const struct print_field *f,
-			const void *operand)
-{
-	const void *at = (const char *)operand + f->offset;
-
-	*w = (struct words){0};
-	switch (f->kind) {
-	case PRINT_STRING:
-	case PRINT_U32:
-	case PRINT_MODE:
-	case PRINT_BOOL:
-	case PRINT_GROUPS:
-	case PRINT_SLOT:
-	case PRINT_TARGET:
-	case PRINT_FILTER_FLAGS:
-	case PRINT_RESOURCE:
-		words_u32(w, k, f->kind, *(const uint32_t *)at);
-		break;
-	case PRINT_ATTR:
-		words_attr(w, at);
-		break;
-	case PRINT_U64:
-		add_word(w, "%llu", (unsigned long long)*(const uint64_t *)at);
-		break;
-	case PRINT_LIMIT:
-		if (*(const uint64_t *)at == UINT64_MAX)
-			add_word(w, "unlimited");
-		else
-			add_word(w, "%llu", (unsigned long long)*(const uint64_t *)at);
-		break;
-	case PRINT_CLONE_FLAGS:
-	case PRINT_MS_FLAGS:
-	case PRINT_CAPS:
-	case PRINT_SIGNALS:
-		words_flags(w, f->kind, *(const uint64_t *)at);
-		break;
-	case PRINT_STRINGS:
-	case PRINT_POINTERS:
-	case PRINT_BITS:
-	case PRINT_U32S:
-	case PRINT_OPTIONS:
-	case PRINT_DEVICES:
-	case PRINT_LINKS:
-		words_array(w, k, f->kind, *(const struct plan_array *)at);
-		break;
-	}
-}
+#include "plan/print-words.h"
 
 /* --- text ------------------------------------------------------------------------------------- */
 
@@ -406,7 +124,7 @@ static void text_cpus(struct text *t, const char *name, const uint64_t *bits, si
 
 	for (size_t k = 0; k < n * 64; k++)
 		if (bits[k / 64] >> k % 64 & 1)
-			add_word(&w, "%u", (unsigned)k);
+			print_add_word(&w, "%u", (unsigned)k);
 	if (n > 0)
 		line(t, "cpus    %s=%s  # process.execCPUAffinity.%s\n", name, w.text, name);
 }
@@ -470,7 +188,7 @@ static void text_slot_more(struct text *t, const struct plan_slot_source *s)
 	if (s->kind == SLOT_INSTANCE)
 		line(t, " type=%s", s->fstype);
 	if (s->kind == SLOT_DEVICE) {
-		words_mode(&mode, s->device.mode);
+		print_words_mode(&mode, s->device.mode);
 		line(t, " %s %u:%u owner=%u:%u", mode.text, s->device.major, s->device.minor,
 		     s->device.uid, s->device.gid);
 	}
@@ -484,7 +202,7 @@ static void text_host(struct text *t, const struct plan *p)
 {
 	struct words w = {0};
 
-	words_clone(&w, p->shape == SHAPE_DIRECT ? p->clone_flags : 0);
+	print_words_clone(&w, p->shape == SHAPE_DIRECT ? p->clone_flags : 0);
 	line(t, "%s %s\nshape   %s%s%s\n", purpose_name(p->purpose), p->id,
 	     p->shape == SHAPE_DIRECT ? "direct" : "bridge",
 	     p->shape == SHAPE_DIRECT ? " clone=" : "", w.text);
@@ -532,7 +250,7 @@ static void text_host(struct text *t, const struct plan *p)
 static void text_image(struct text *t, const struct plan_block *k, const char *name,
 		       struct plan_array a)
 {
-	const uint64_t *v = array_at(k, a);
+	const uint64_t *v = print_array_at(k, a);
 
 	for (uint32_t n = 0; n < a.n && v[n] != 0; n++)
 		line(t, "%s %s\n", name, (const char *)k + v[n]);
@@ -546,17 +264,17 @@ static void text_step(struct text *t, const struct plan_block *k, unsigned n,
 
 	line(t, "%3u %-12s", n, print_op_name((enum plan_op)s->op));
 	for (const struct print_field *f = print_fields((enum plan_op)s->op); f->name; f++) {
-		field_words(&w, k, f, operand);
+		print_words_field(&w, k, f, operand);
 		if (w.n > 0)
 			line(t, " %s=%s", f->name, w.text);
 	}
-	line(t, "%s%s\n", s->origin ? "  # " : "", string_at(k, s->origin));
+	line(t, "%s%s\n", s->origin ? "  # " : "", print_string_at(k, s->origin));
 }
 
 int plan_print_text(struct arena *a, const struct plan *p, const char **ret)
 {
 	struct text t = {.arena = a};
-	const struct plan_step *steps = array_at(p->block, p->block->steps);
+	const struct plan_step *steps = print_array_at(p->block, p->block->steps);
 
 	text_host(&t, p);
 	text_image(&t, p->block, "arg    ", p->block->argv);
@@ -582,19 +300,19 @@ static void json_step(struct json_writer *w, const struct plan_block *k, const s
 	json_object_begin(w);
 	json_kv_string(w, "op", print_op_name((enum plan_op)s->op));
 	for (const struct print_field *f = print_fields((enum plan_op)s->op); f->name; f++) {
-		field_words(&words, k, f, operand);
+		print_words_field(&words, k, f, operand);
 		if (words.n > 0)
 			json_kv_string(w, f->name, words.text);
 	}
 	if (s->origin != 0)
-		json_kv_string(w, "origin", string_at(k, s->origin));
+		json_kv_string(w, "origin", print_string_at(k, s->origin));
 	json_object_end(w);
 }
 
 static void json_image(struct json_writer *w, const struct plan_block *k, const char *name,
 		       struct plan_array a)
 {
-	const uint64_t *v = array_at(k, a);
+	const uint64_t *v = print_array_at(k, a);
 
 	json_key(w, name);
 	json_array_begin(w);
@@ -740,7 +458,7 @@ static void json_host(struct json_writer *w, const struct plan *p)
 {
 	struct words clone = {0};
 
-	words_clone(&clone, p->clone_flags);
+	print_words_clone(&clone, p->clone_flags);
 	json_kv_string(w, "purpose", purpose_name(p->purpose));
 	json_kv_string(w, "id", p->id);
 	json_kv_string(w, "shape", p->shape == SHAPE_DIRECT ? "direct" : "bridge");
@@ -793,7 +511,7 @@ static void json_host(struct json_writer *w, const struct plan *p)
 
 void plan_print_json(struct json_writer *w, const struct plan *p)
 {
-	const struct plan_step *steps = array_at(p->block, p->block->steps);
+	const struct plan_step *steps = print_array_at(p->block, p->block->steps);
 
 	json_object_begin(w);
 	json_host(w, p);

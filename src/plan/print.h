@@ -17,6 +17,7 @@ enum print_kind {
 	PRINT_STRING, /* plan_str */
 	PRINT_U32,
 	PRINT_U64,
+	PRINT_HEX,          /* uint64_t */
 	PRINT_MODE,         /* uint32_t, octal with the file type as a letter */
 	PRINT_BOOL,         /* uint32_t */
 	PRINT_GROUPS,       /* uint32_t, enum plan_set_groups */
@@ -37,6 +38,7 @@ enum print_kind {
 	PRINT_OPTIONS,  /* struct plan_array of struct plan_option */
 	PRINT_DEVICES,  /* struct plan_array of struct plan_device */
 	PRINT_LINKS,    /* struct plan_array of struct plan_symlink */
+	PRINT_RULES,    /* struct plan_array of struct plan_landlock_rule */
 };
 
 struct print_field {
