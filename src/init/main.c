@@ -73,10 +73,21 @@ static const void *operand_of(const struct init *i, const struct plan_step *s, s
 
 static int step_run(struct init *i, const struct plan_step *s, struct err *e)
 {
+	static const uint16_t sizes[] = {
+#define X(op, operand, name, text) sizeof(struct plan_##operand),
+		PLAN_STEPS(X)
+#undef X
+	};
+	const void *o;
+
+	if (s->op >= ARRAY_SIZE(sizes))
+		corrupt();
+	/* Once and not in every case, which is then no more than a jump. */
+	o = operand_of(i, s, sizes[s->op]);
 	switch ((enum plan_op)s->op) {
 #define X(op, operand, name, text)                                                                 \
 	case PLAN_##op:                                                                            \
-		return step_##op(i, operand_of(i, s, sizeof(struct plan_##operand)), e);
+		return step_##op(i, o, e);
 		PLAN_STEPS(X)
 #undef X
 	case PLAN_OP_MAX:
