@@ -52,6 +52,7 @@ static void add_annotations(struct text *t)
 		"  run.oci.coracle.seccomp_policy           a policy in the place of linux.seccomp\n"
 		"  run.oci.coracle.seccomp_store            a folder for compiled filters\n"
 		"  run.oci.coracle.oom_group                all die together when memory runs out\n"
+		"  run.oci.coracle.landlock                 what Landlock allows, a JSON document\n"
 		"  run.oci.coracle.builtin_devices          \"0\": only the device rules that are written\n"
 		"  run.oci.coracle.image                    the root filesystem is this image; with\n"
 		"     .image_store, _verity, _digest, _policy, _upper\n"
