@@ -18,7 +18,7 @@ static int open_multiplexer(struct init *i, const struct plan_console *o, struct
 {
 	const char *directory = init_string(i, o->directory);
 	_cleanup_close_ int at = path_open_in_root(i->root_fd, directory, O_PATH | O_DIRECTORY, 0);
-	struct sys_statfs fs;
+	struct sys_statfs fs = {0};
 	int fd = at;
 
 	if (fd >= 0)
