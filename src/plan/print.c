@@ -153,7 +153,7 @@ static void text_resctrl(struct text *t, const struct plan_resctrl *p)
 		return;
 	line(t, "resctrl group=/%s%s%s%s  # linux.intelRdt\n", p->group, p->own ? " own" : "",
 	     p->may_make ? "" : " must-exist", p->monitoring ? " monitoring" : "");
-	for (const char *s = p->schemata; *s != '\0'; s += strcspn(s, "\n") + 1)
+	for (const char *s = p->schemata; s && *s != '\0'; s += strcspn(s, "\n") + 1)
 		line(t, "        %.*s\n", (int)strcspn(s, "\n"), s);
 }
 
