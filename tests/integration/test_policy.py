@@ -113,6 +113,22 @@ def test_compile(tool, folder):
     assert json.loads(tool("compile", "-f", "oci", "a.policy").stdout)["defaultAction"] == "SCMP_ACT_ALLOW"
 
 
+def test_unused_rules(tool, folder):
+    """Those that nothing switched off are told."""
+    (folder / "a.policy").write_text(textwrap.dedent("""\
+        on s390 { read() => KILL(); }
+        cap(CAP_SYS_ADMIN) && mount() => ALLOW();
+        _llseek() => ALLOW();
+        read() => ALLOW();
+        $syscall == @read && $arg0 == 1 => KILL();
+        => ERRNO(ENOSYS);
+        """))
+    said = tool("compile", "--arch", "x86_64", "a.policy", "-o", "a.bpf").stderr
+    assert re.findall(r"^a.policy:(\d+):\d+: (\w+): (.*)", said, re.M) == [
+        ("3", "note", "no architecture of the policy has such a call"),
+        ("5", "warning", "the rule never decides: those before it do")]
+
+
 def test_programs_are_not_for_terminals(tool, folder):
     (folder / "a.policy").write_text("=> ALLOW();\n")
     master, slave = pty.openpty()

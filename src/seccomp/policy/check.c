@@ -89,7 +89,7 @@ static bool is_switched_off(const struct policy_map *map, const struct policy_no
 	return true;
 }
 
-static void check_unused(const struct policy_map *map, struct policy_findings *f)
+void policy_check_unused(const struct policy_map *map, struct policy_findings *f)
 {
 	for (const struct policy_statement *s = map->rules->first; s; s = s->next) {
 		if (map->used[s->number] || is_switched_off(map, s->condition))
@@ -163,7 +163,7 @@ static void check_arguments(const struct policy_map *map, struct policy_findings
 
 void policy_check_rules(const struct policy_map *map, struct policy_findings *f)
 {
-	check_unused(map, f);
+	policy_check_unused(map, f);
 	check_arguments(map, f);
 }
 

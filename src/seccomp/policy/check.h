@@ -18,7 +18,11 @@ struct policy_findings {
 	bool failed; /* out of memory */
 };
 
-/* Look at what rules say, by themselves and together. */
+/* Find rules that never decide, but for those that are switched off by a parameter or an
+ * architecture. */
+void policy_check_unused(const struct policy_map *map, struct policy_findings *f);
+
+/* The same, and look at what rules say, by themselves and together. */
 void policy_check_rules(const struct policy_map *map, struct policy_findings *f);
 
 /* Look at a profile's own traps. */

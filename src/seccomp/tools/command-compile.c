@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "seccomp/compile/compile.h"
 #include "seccomp/compile/saved.h"
+#include "seccomp/policy/check.h"
 #include "seccomp/policy/to-oci.h"
 #include "seccomp/tools/input.h"
 
@@ -109,12 +110,13 @@ static int write_oci(struct cli *c, const char *path, struct input *in)
 /* What a rule that never decides was meant for is worth a word. */
 static void warn_unused(struct cli *c, struct input *in)
 {
+	struct policy_findings f = {.arena = c->arena};
+
 	if (in->kind != INPUT_POLICY)
 		return;
-	for (const struct policy_statement *s = in->rules.first; s; s = s->next)
-		if (!in->map.used[s->number])
-			(void)policy_say(&in->log, POLICY_WARNING, &s->place, NULL,
-					 "the rule never decides anything on this machine");
+	policy_check_unused(&in->map, &f);
+	for (const struct policy_finding *k = f.first; k; k = k->next)
+		(void)policy_say(&in->log, k->level, k->place, k->hint, "%s", k->text);
 	cli_say(c, &in->log);
 }
 
