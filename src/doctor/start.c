@@ -56,20 +56,29 @@ static void write_process(struct json_writer *w)
 	json_object_end(w);
 }
 
-/* Our own executable, read-only, on an empty file of the root filesystem. */
-static void write_mount(struct json_writer *w, const char *self)
+static void write_mount(struct json_writer *w, const char *target, const char *type,
+			const char *source, const char *flag)
+{
+	json_object_begin(w);
+	json_kv_string(w, "destination", target);
+	json_kv_string(w, "type", type);
+	json_kv_string(w, "source", source);
+	json_key(w, "options");
+	json_array_begin(w);
+	json_string(w, flag);
+	json_string(w, "nosuid");
+	json_array_end(w);
+	json_object_end(w);
+}
+
+/* Our own executable on an empty file of the root filesystem; and a tmpfs for the devices that
+ * every container has, so that they are not made in the bundle, where they would stay. */
+static void write_mounts(struct json_writer *w, const char *self)
 {
 	json_key(w, "mounts");
 	json_array_begin(w);
-	json_object_begin(w);
-	json_kv_string(w, "destination", PROGRAM);
-	json_kv_string(w, "source", self);
-	json_key(w, "options");
-	json_array_begin(w);
-	json_string(w, "bind");
-	json_string(w, "ro");
-	json_array_end(w);
-	json_object_end(w);
+	write_mount(w, PROGRAM, "bind", self, "bind");
+	write_mount(w, "/dev", "tmpfs", "tmpfs", "noexec");
 	json_array_end(w);
 }
 
@@ -87,7 +96,7 @@ static int compose(const struct doctor *d, const char *self, const char **ret, s
 	json_kv_string(&w, "path", "rootfs");
 	json_object_end(&w);
 	write_process(&w);
-	write_mount(&w, self);
+	write_mounts(&w, self);
 	json_key(&w, "linux");
 	json_object_begin(&w);
 	write_namespaces(&w, rootless);
@@ -131,6 +140,9 @@ static int fill_bundle(const struct doctor *d, int dir)
 	if (r < 0)
 		return r;
 	self[n] = '\0';
+	r = sys_mkdirat(dir, "rootfs/dev", 0755);
+	if (r < 0)
+		return r;
 	file = sys_openat(dir, "rootfs" PROGRAM, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (file < 0)
 		return file;
@@ -142,6 +154,7 @@ static void remove_bundle(int dir, const char *path)
 {
 	(void)sys_unlinkat(dir, "config.json", 0);
 	(void)sys_unlinkat(dir, "rootfs" PROGRAM, 0);
+	(void)sys_unlinkat(dir, "rootfs/dev", AT_REMOVEDIR);
 	(void)sys_unlinkat(dir, "rootfs", AT_REMOVEDIR);
 	(void)sys_unlinkat(dir, "state", AT_REMOVEDIR);
 	(void)sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);

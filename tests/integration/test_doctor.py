@@ -317,6 +317,24 @@ def test_a_container_starts_in_every_world():
     assert checks["kernel"]["verdict"] in ("ok", "warning")
 
 
+def traces():
+    """What a doctor could leave: bundles, cgroups, mounts."""
+    places = ["/run", "/tmp", "/sys/fs/cgroup", "/sys/fs/cgroup/unified",
+              os.environ.get("XDG_RUNTIME_DIR", "/run")]
+    own = worlds.own_cgroup()
+    places += [own, own.parent] if own else []
+    names = {str(path) for place in places for path in pathlib.Path(place).glob("coracle-doctor*")}
+    return names, pathlib.Path("/proc/self/mounts").read_text().count("\n")
+
+
+def test_nothing_is_left():
+    before = traces()
+    for purpose in ("rootless", "root", "seccomp", "images", "checkpoint"):
+        look("--for", purpose)
+    names, mounts = traces()
+    assert names <= before[0] and mounts == before[1]
+
+
 def test_usage():
     done = look("--for", "nothing")
     assert done.returncode == 1 and "--for" in done.stderr
