@@ -98,8 +98,8 @@ static int usage(const char *text, const char *word)
 	return STATUS_USAGE;
 }
 
-/* Add the purposes of "rootless,images" to @d; what is named replaces what we would take. */
-static int parse_purposes(struct doctor *d, const char *list)
+/* The purpose called @name replaces the one that we would take. */
+static int parse_purpose(struct doctor *d, const char *name)
 {
 	static const struct {
 		const char *name;
@@ -111,10 +111,10 @@ static int parse_purposes(struct doctor *d, const char *list)
 	};
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(names) && !str_eq(names[i].name, list); i++)
+	for (i = 0; i < ARRAY_SIZE(names) && !str_eq(names[i].name, name); i++)
 		;
 	if (i == ARRAY_SIZE(names))
-		return usage("unknown purpose: ", list);
+		return usage("unknown purpose: ", name);
 	d->purposes = names[i].purpose;
 	return 0;
 }
@@ -130,22 +130,36 @@ static int parse(int argc, char **argv, struct doctor *d, struct options *o)
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", longs, NULL)) >= 0) {
-		if (opt == 'f' && parse_purposes(d, optarg) != 0)
-			return STATUS_USAGE;
-		else if (opt == 'j')
+		int r = 0;
+
+		switch (opt) {
+		case 'f':
+			r = parse_purpose(d, optarg);
+			break;
+		case 'j':
 			o->json = true;
-		else if (opt == 'v')
+			break;
+		case 'v':
 			o->verbose = true;
-		else if (opt == 'r')
+			break;
+		case 'r':
 			o->record = true;
-		else if (opt == 's')
+			break;
+		case 's':
 			d->scan_dir = optarg;
-		else if (opt == 'R')
+			break;
+		case 'R':
 			d->runtime = optarg;
-		else if (opt == 'D')
+			break;
+		case 'D':
 			d->root = optarg;
-		else if (opt == '?')
-			return STATUS_USAGE;
+			break;
+		default:
+			r = STATUS_USAGE;
+			break;
+		}
+		if (r != 0)
+			return r;
 	}
 	return optind < argc ? usage("too many arguments: ", argv[optind]) : 0;
 }

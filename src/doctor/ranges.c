@@ -272,7 +272,7 @@ const struct id_range *ranges_of_user(const struct doctor *d, const char *file)
 	for (size_t i = 0; i < list.n; i++)
 		if (str_eq(list.items[i].owner, d->user) ||
 		    (number && str_eq(list.items[i].owner, number)))
-			return &list.items[i];
+			return list.items + i;
 	return NULL;
 }
 
