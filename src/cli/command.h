@@ -63,9 +63,10 @@ int command_check_args(const struct command *c, const struct str_list *args, str
 
 extern const struct command command_checkpoint, command_completion, command_create, command_delete,
 	command_doctor, command_events, command_exec, command_features, command_help, command_image,
-	command_internal_args, command_kill, command_list, command_mounts, command_pause,
-	command_plan, command_ps, command_restore, command_resume, command_run, command_seccomp,
-	command_spec, command_start, command_state, command_update, command_version, command_wait;
+	command_internal_args, command_kill, command_list, command_mounts, command_notify,
+	command_pause, command_plan, command_ps, command_restore, command_resume, command_run,
+	command_seccomp, command_spec, command_start, command_state, command_update,
+	command_version, command_wait;
 
 /* What several commands share. */
 
