@@ -90,6 +90,28 @@ int io_read_file_at(struct arena *a, int dirfd, const char *path, size_t max, ch
 	return io_read_fd(a, fd, max, ret, ret_len);
 }
 
+int io_read_saved_at(struct arena *a, int dirfd, const char *path, size_t max, char **ret,
+		     size_t *ret_len)
+{
+	_cleanup_close_ int fd = sys_openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0);
+	static char first[FIRST_READ];
+	ssize_t n = fd < 0 ? fd : read_retry(fd, first, MIN(sizeof(first), max));
+	char *text;
+
+	if (n < 0)
+		return (int)n;
+	if ((size_t)n == sizeof(first) || (size_t)n == max)
+		return io_read_file_at(a, dirfd, path, max, ret, ret_len);
+	text = arena_alloc(a, (size_t)n + 1);
+	if (!text)
+		return -ENOMEM;
+	memcpy(text, first, (size_t)n);
+	text[n] = '\0';
+	*ret = text;
+	*ret_len = (size_t)n;
+	return 0;
+}
+
 int io_write_all(int fd, const void *data, size_t len)
 {
 	const char *p = data;

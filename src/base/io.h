@@ -15,6 +15,11 @@ int io_read_fd(struct arena *a, int fd, size_t max, char **ret, size_t *ret_len)
 int io_read_file_at(struct arena *a, int dirfd, const char *path, size_t max, char **ret,
 		    size_t *ret_len) _must_check_;
 
+/* The same of a file of ours: a regular one, written whole, most often small. An answer that leaves
+ * room is all of it, and is asked for once. */
+int io_read_saved_at(struct arena *a, int dirfd, const char *path, size_t max, char **ret,
+		     size_t *ret_len) _must_check_;
+
 /* Write all of @data. */
 int io_write_all(int fd, const void *data, size_t len) _must_check_;
 

@@ -56,6 +56,10 @@ static void put(const void *data, size_t len)
 	assert_int_equal(io_write_atomic_at(dirfd_, "f", data, len, 0600), 0);
 }
 
+/* The ways to read a regular file. */
+static int (*const readers[])(struct arena *a, int dirfd, const char *path, size_t max, char **ret,
+			      size_t *ret_len) = {io_read_file_at, io_read_saved_at};
+
 static void test_sizes(void **state)
 {
 	static const size_t sizes[] = {0, 1, 4095, 4096, 4097, 8191, 8192, 100000};
@@ -66,18 +70,19 @@ static void test_sizes(void **state)
 	assert_non_null(data);
 	for (size_t i = 0; i < 100000; i++)
 		data[i] = (char)(i * 7);
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		put(data, sizes[i]);
-		assert_int_equal(io_read_file_at(&arena, dirfd_, "f", 100000, &text, &len), 0);
-		assert_int_equal(len, sizes[i]);
+	for (size_t k = 0; k < 2 * sizeof(sizes) / sizeof(sizes[0]); k++) {
+		size_t size = sizes[k / 2];
+
+		put(data, size);
+		assert_int_equal(readers[k % 2](&arena, dirfd_, "f", 100000, &text, &len), 0);
+		assert_int_equal(len, size);
 		assert_int_equal(memcmp(text, data, len), 0);
 		assert_int_equal(text[len], '\0');
-		assert_int_equal(io_read_file_at(&arena, dirfd_, "f", sizes[i], &text, &len), 0);
-		assert_int_equal(len, sizes[i]);
-		if (sizes[i] > 0)
-			assert_int_equal(
-				io_read_file_at(&arena, dirfd_, "f", sizes[i] - 1, &text, &len),
-				-EFBIG);
+		assert_int_equal(readers[k % 2](&arena, dirfd_, "f", size, &text, &len), 0);
+		assert_int_equal(len, size);
+		if (size > 0)
+			assert_int_equal(readers[k % 2](&arena, dirfd_, "f", size - 1, &text, &len),
+					 -EFBIG);
 	}
 	free(data);
 }

@@ -238,6 +238,18 @@ int cgroup_is_frozen(const struct cgroup *c)
 	return c->v1_fd >= 0 ? v1_is_frozen(c->v1_fd) : 0;
 }
 
+int cgroup_ref_is_frozen(const struct cgroup_ref *ref)
+{
+	_cleanup_close_ int fd = -EBADF;
+
+	if (ref->unified_dir[0] != '\0')
+		return v2_dir_is_frozen(ref->unified_dir);
+	if (ref->n_v1 == 0)
+		return 0;
+	fd = cgroup_dir_open(ref->v1_dirs[0]);
+	return fd < 0 ? fd : v1_is_frozen(fd);
+}
+
 int cgroup_signal_all(const struct cgroup *c, int signal, struct err *e)
 {
 	int r = need_cgroup(c, "signal all processes", e);

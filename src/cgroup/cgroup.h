@@ -114,6 +114,9 @@ int cgroup_freeze(const struct cgroup *c, bool freeze, struct err *e) _must_chec
 /* Returns 1 if frozen, 0 if not. */
 int cgroup_is_frozen(const struct cgroup *c) _must_check_;
 
+/* The same without opening it first. -ENOENT when it is gone. */
+int cgroup_ref_is_frozen(const struct cgroup_ref *ref) _must_check_;
+
 /* SIGKILL every process in the cgroup and below: cgroup.kill, else (before 5.14, v1) freeze,
  * signal, thaw. For another @signal each process gets it once. Returns 0, or -errno. */
 int cgroup_signal_all(const struct cgroup *c, int signal, struct err *e) _must_check_;

@@ -142,6 +142,9 @@ int v2_freeze(int fd, bool freeze, int timeout_ms) _must_check_;
 /* 1 if frozen, 0 if not. -ENOENT for the root of the hierarchy. */
 int v2_is_frozen(int fd) _must_check_;
 
+/* The same of the cgroup @dir, in one lookup. */
+int v2_dir_is_frozen(const char *dir) _must_check_;
+
 /* Kill what is in @dir and remove what is below it; @dir itself is systemd's to remove, which is
  * waited for. 0 when it is gone. */
 int v2_release(const char *dir, uint64_t deadline, struct err *e) _must_check_;

@@ -219,14 +219,17 @@ static void test_freeze(void **state)
 	c = make(&plan);
 	pid = spawn_in(c.unified_fd);
 	assert_int_equal(cgroup_is_frozen(&c), 0);
+	assert_int_equal(cgroup_ref_is_frozen(&c.ref), 0);
 	ok(cgroup_freeze(&c, true, &err));
 	assert_int_equal(cgroup_is_frozen(&c), 1);
+	assert_int_equal(cgroup_ref_is_frozen(&c.ref), 1);
 	ok(cgroup_freeze(&c, true, &err));
 	ok(cgroup_freeze(&c, false, &err));
 	assert_int_equal(cgroup_is_frozen(&c), 0);
 	ok(cgroup_freeze(&c, true, &err));
 	finish(&c); /* also while frozen */
 	reap(pid, SIGKILL);
+	assert_int_equal(cgroup_ref_is_frozen(&c.ref), -ENOENT);
 }
 
 static volatile sig_atomic_t got;

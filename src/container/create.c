@@ -195,9 +195,8 @@ static int work_beside(struct creation *c, struct err *e)
 
 static int identify(struct creation *c, struct err *e)
 {
-	_cleanup_close_ int proc_fd = proc_open(e);
 	struct proc_identity id = {0};
-	int r;
+	int proc_fd = proc_root(e), r;
 
 	if (proc_fd < 0)
 		return proc_fd;

@@ -24,6 +24,7 @@
 #define RESOURCES_FILE "resources.json"
 #define MOUNTS_FILE    "mounts.json"
 
+#define ID_MAX     255
 #define STATE_MAX  (1 << 20)
 #define CONFIG_MAX (64 << 20)
 
@@ -46,7 +47,7 @@ int directory_check_id(const char *id, struct err *e)
 				      "0123456789_+-.";
 	size_t len = strlen(id);
 
-	if (len > 0 && len <= 255 && id[0] != '.' && strspn(id, allowed) == len)
+	if (len > 0 && len <= ID_MAX && id[0] != '.' && strspn(id, allowed) == len)
 		return 0;
 	(void)err_set(e, ERR_CONTAINER_ID, -EINVAL, "invalid container id \"%.*s\"",
 		      (int)strcspn(id, "\n"), id);
@@ -167,7 +168,7 @@ static int open_container(int root_fd, const char *id, struct err *e)
 		      : fd;
 }
 
-int directory_look(int root_fd, const char *id, struct directory *ret, struct err *e)
+int directory_open_at(int root_fd, const char *id, struct directory *ret, struct err *e)
 {
 	*ret = (struct directory)DIRECTORY_INIT;
 	ret->id = id;
@@ -275,18 +276,41 @@ int directory_write_state(struct arena *a, const struct directory *d, const stru
 		     : 0;
 }
 
+static int parse_state(struct arena *a, const char *id, char *text, size_t len, struct state *ret,
+		       struct err *e)
+{
+	int r = state_parse(a, text, len, ret, e);
+
+	return r < 0 ? err_wrap(e, "state of container \"%s\"", id) : 0;
+}
+
 int directory_read_state(struct arena *a, const struct directory *d, struct state *ret,
 			 struct err *e)
 {
 	char *text;
 	size_t len;
-	int r = io_read_file_at(a, d->fd, STATE_FILE, STATE_MAX, &text, &len);
+	int r = io_read_saved_at(a, d->fd, STATE_FILE, STATE_MAX, &text, &len);
 
 	if (r < 0)
 		return err_sys(e, r == -ENOENT ? ERR_STATE_DOCUMENT : ERR_STATE_DIR, r,
 			       "read the state of container \"%s\"", d->id);
-	r = state_parse(a, text, len, ret, e);
-	return r < 0 ? err_wrap(e, "state of container \"%s\"", d->id) : 0;
+	return parse_state(a, d->id, text, len, ret, e);
+}
+
+int directory_look(struct arena *a, int root_fd, const char *id, struct state *ret, struct err *e)
+{
+	_cleanup_directory_ struct directory d = DIRECTORY_INIT;
+	char path[ID_MAX + sizeof("/" STATE_FILE)], *text;
+	size_t len;
+	int r;
+
+	(void)str_format(path, sizeof(path), "%s/" STATE_FILE, id);
+	r = io_read_saved_at(a, root_fd, path, STATE_MAX, &text, &len);
+	if (r >= 0)
+		return parse_state(a, id, text, len, ret, e);
+	/* What is wrong with it, the directory or the document? */
+	r = directory_open_at(root_fd, id, &d, e);
+	return r < 0 ? r : directory_read_state(a, &d, ret, e);
 }
 
 const char *directory_path(struct runtime *rt, const char *id, const char *file)
@@ -322,7 +346,7 @@ int directory_write_filter(const struct directory *d, const void *bytes, size_t 
 int directory_read_filter(struct arena *a, const struct directory *d, size_t max, char **ret,
 			  size_t *ret_len, struct err *e)
 {
-	int r = io_read_file_at(a, d->fd, FILTER_FILE, max, ret, ret_len);
+	int r = io_read_saved_at(a, d->fd, FILTER_FILE, max, ret, ret_len);
 
 	return r < 0 ? err_sys(e, ERR_STATE_DIR, r, "read the saved seccomp filter") : 0;
 }
@@ -330,7 +354,7 @@ int directory_read_filter(struct arena *a, const struct directory *d, size_t max
 int directory_read_config(struct arena *a, const struct directory *d, char **ret, size_t *ret_len,
 			  struct err *e)
 {
-	int r = io_read_file_at(a, d->fd, CONFIG_FILE, CONFIG_MAX, ret, ret_len);
+	int r = io_read_saved_at(a, d->fd, CONFIG_FILE, CONFIG_MAX, ret, ret_len);
 
 	return r < 0 ? err_sys(e, ERR_STATE_DIR, r, "read the saved configuration") : 0;
 }
@@ -346,7 +370,7 @@ int directory_write_resources(const struct directory *d, const char *text, size_
 int directory_read_resources(struct arena *a, const struct directory *d, char **ret,
 			     size_t *ret_len, struct err *e)
 {
-	int r = io_read_file_at(a, d->fd, RESOURCES_FILE, CONFIG_MAX, ret, ret_len);
+	int r = io_read_saved_at(a, d->fd, RESOURCES_FILE, CONFIG_MAX, ret, ret_len);
 
 	if (r == -ENOENT)
 		return 1;

@@ -39,7 +39,13 @@ int directory_open(struct runtime *rt, const char *id, bool lock, struct directo
 
 /* The same below @root_fd, which directory_open_root() gave and stays the caller's, without a lock
  * and for looking only. */
-int directory_look(int root_fd, const char *id, struct directory *ret, struct err *e) _must_check_;
+int directory_open_at(int root_fd, const char *id, struct directory *ret, struct err *e)
+	_must_check_;
+
+/* What directory_read_state() reads, without opening the directory first: @id is proven by
+ * directory_check_id(). */
+int directory_look(struct arena *a, int root_fd, const char *id, struct state *ret, struct err *e)
+	_must_check_;
 
 void directory_close(struct directory *d);
 

@@ -42,15 +42,10 @@ struct watch {
 static uint64_t resident(int proc_fd, pid_t pid)
 {
 	char path[32], text[128], *second;
-	_cleanup_close_ int fd = -EBADF;
 	uint64_t pages;
-	ssize_t n;
 
 	(void)str_format(path, sizeof(path), "%d/statm", (int)pid);
-	fd = proc_open_at(proc_fd, path, O_RDONLY);
-	n = fd < 0 ? fd : sys_read(fd, text, sizeof(text) - 1);
-	text[MAX(n, 0)] = '\0';
-	second = strchr(text, ' ');
+	second = proc_read(proc_fd, path, text, sizeof(text)) < 0 ? NULL : strchr(text, ' ');
 	if (!second)
 		return 0;
 	second++;
@@ -60,12 +55,12 @@ static uint64_t resident(int proc_fd, pid_t pid)
 
 static int read_processes(struct watch *w, struct snapshot *s, struct err *e)
 {
-	_cleanup_close_ int proc_fd = proc_open(e);
+	int proc_fd = proc_root(e), r;
 	struct proc_identity id;
 	pid_t *pids = NULL;
 	size_t n = 0;
-	int r = proc_fd < 0 ? proc_fd : cgroup_pids(&s->arena, &w->cgroup, &pids, &n, e);
 
+	r = proc_fd < 0 ? proc_fd : cgroup_pids(&s->arena, &w->cgroup, &pids, &n, e);
 	if (r == 0)
 		s->processes = arena_newn(&s->arena, struct event_process, n + 1);
 	if (r < 0 || !s->processes)

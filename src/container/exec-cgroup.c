@@ -165,11 +165,11 @@ static const char *below(const char *dir, const char *path)
 
 int exec_cgroup_of_init(struct arena *a, pid_t pid, struct cgroup_ref *ref, struct err *e)
 {
-	_cleanup_close_ int proc_fd = proc_open(e), fd = -EBADF;
+	_cleanup_close_ int fd = -EBADF;
 	char name[32], *text, *path;
+	int proc_fd = proc_root(e), r;
 	const char *sub;
 	size_t len;
-	int r;
 
 	if (proc_fd < 0)
 		return proc_fd;

@@ -43,12 +43,13 @@ struct execution {
  * `coracle image run` are: who is not in there joins that as well. */
 static int find_user_namespace(const struct live *l, struct plan_parameters *p, struct err *e)
 {
-	_cleanup_close_ int proc_fd = -EBADF, fd = -EBADF;
+	_cleanup_close_ int fd = -EBADF;
 	char path[32], own[64] = "", theirs[64] = "", word[8] = "";
+	int proc_fd;
 
 	if ((p->target_namespaces & CLONE_NEWUSER) || sys_geteuid() == 0)
 		return 0;
-	proc_fd = proc_open(e);
+	proc_fd = proc_root(e);
 	if (proc_fd < 0)
 		return proc_fd;
 	(void)str_format(path, sizeof(path), "%d/ns/user", (int)l->state.pid);

@@ -90,11 +90,9 @@ static int ask_pinned(const struct directory *d, int *ret)
 /* Of a process that has ended, but was not waited for yet. */
 static int ask_proc(const struct state *s, int *ret)
 {
-	_cleanup_close_ int proc_fd = -EBADF;
 	struct err ignored;
-	int code, r;
+	int proc_fd = proc_root(&ignored), code, r;
 
-	proc_fd = proc_open(&ignored);
 	if (proc_fd < 0)
 		return proc_fd;
 	r = proc_exit_code(proc_fd, s->pid, s->start_time, &code);

@@ -7,7 +7,6 @@
 #include "base/sys.h"
 #include "container/exit.h"
 #include "container/live.h"
-#include "host/proc.h"
 
 static void fill(const struct live *l, struct container_info *ret)
 {
@@ -62,8 +61,7 @@ static struct container_info *append(struct arena *a, struct list *l)
 	return &l->items[l->n++];
 }
 
-static int add(struct runtime *rt, const struct live_scan *scan, struct list *list,
-	       const char *name, struct err *e)
+static int add(struct runtime *rt, int root_fd, struct list *list, const char *name, struct err *e)
 {
 	_cleanup_live_ struct live l = LIVE_INIT;
 	char *id = arena_strdup(rt->arena, name);
@@ -74,7 +72,7 @@ static int add(struct runtime *rt, const struct live_scan *scan, struct list *li
 		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
 	if (directory_check_id(id, &problem) < 0)
 		return 0;
-	if (live_look(rt, scan, id, &l, &problem) < 0) {
+	if (live_look(rt, root_fd, id, &l, &problem) < 0) {
 		/* One that is being deleted at this moment is no problem at all. */
 		if (problem.id != ERR_CONTAINER_MISSING && rt->warn)
 			rt->warn(&problem);
@@ -95,8 +93,7 @@ static int by_id(const void *a, const void *b)
 
 int container_list(struct runtime *rt, struct container_info **ret, size_t *ret_n, struct err *e)
 {
-	_cleanup_close_ int root_fd = directory_open_root(rt, false, e), proc_fd = -EBADF;
-	struct live_scan scan = {.root_fd = root_fd};
+	_cleanup_close_ int root_fd = directory_open_root(rt, false, e);
 	_Alignas(8) char buf[8192];
 	struct list list = {0};
 	ssize_t n = 0;
@@ -104,10 +101,6 @@ int container_list(struct runtime *rt, struct container_info **ret, size_t *ret_
 
 	if (root_fd < 0 && root_fd != -ENOENT)
 		return root_fd;
-	proc_fd = proc_open(e);
-	if (proc_fd < 0)
-		return proc_fd;
-	scan.proc_fd = proc_fd;
 	while (root_fd >= 0 && r == 0 && (n = sys_getdents64(root_fd, buf, sizeof(buf))) > 0) {
 		for (ssize_t at = 0; at < n && r == 0;) {
 			/* struct linux_dirent64: ino, off (8 bytes each), reclen, type, name. */
@@ -115,7 +108,7 @@ int container_list(struct runtime *rt, struct container_info **ret, size_t *ret_
 
 			memcpy(&length, buf + at + 16, sizeof(length));
 			if (buf[at + 19] != '.')
-				r = add(rt, &scan, &list, buf + at + 19, e);
+				r = add(rt, root_fd, &list, buf + at + 19, e);
 			at += length;
 		}
 	}

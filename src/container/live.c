@@ -21,6 +21,13 @@ const char *container_status_name(enum container_status s)
 	return names[s];
 }
 
+/* How much a status is worth: the next moment it may be another, unless the container is locked. */
+enum look {
+	LOOK_ONLY,   /* at one of many */
+	LOOK_HELD,   /* with a pidfd of init */
+	LOOK_LOCKED, /* and nobody else may change it */
+};
+
 /* Is the process that has the pid now the one that the document names? -ESRCH if it is not. */
 static int examine(const struct state *s, int proc_fd, struct proc_identity *ret, struct err *e)
 {
@@ -72,15 +79,7 @@ static int look_at_process(const struct state *s, int proc_fd, bool *ret_is_init
 
 static bool is_frozen(const struct state *s)
 {
-	struct cgroup c = CGROUP_INIT;
-	struct err ignored;
-	bool frozen = false;
-
-	if (cgroup_open(&s->cgroup, &c, &ignored) == 0) {
-		frozen = cgroup_is_frozen(&c) == 1;
-		cgroup_close(&c);
-	}
-	return frozen;
+	return cgroup_ref_is_frozen(&s->cgroup) == 1;
 }
 
 /* While create or start is at work it holds the lock. A document that says "creating" without that
@@ -95,26 +94,24 @@ static bool is_being_made(const struct directory *d, bool locked_by_us)
 	return false;
 }
 
-/* With @scan for looking only. */
-static int find_process(struct live *l, const struct live_scan *scan, bool *ret_is_init,
-			struct err *e)
+static int find_process(struct live *l, enum look look, bool *ret_is_init, struct err *e)
 {
-	_cleanup_close_ int proc_fd = -EBADF;
+	int proc_fd;
 
 	if (l->state.pid == 0)
 		return -ESRCH;
-	if (scan)
-		return look_at_process(&l->state, scan->proc_fd, ret_is_init, e);
-	proc_fd = proc_open(e);
+	proc_fd = proc_root(e);
 	if (proc_fd < 0)
 		return proc_fd;
+	if (look == LOOK_ONLY)
+		return look_at_process(&l->state, proc_fd, ret_is_init, e);
 	l->pidfd = open_process(&l->state, proc_fd, ret_is_init, e);
 	return MIN(l->pidfd, 0);
 }
 
-static int find_status(struct live *l, const struct live_scan *scan, bool locked, struct err *e)
+static int find_status(struct live *l, enum look look, struct err *e)
 {
-	bool is_init = false;
+	bool is_init = false, locked = look == LOOK_LOCKED;
 	int r;
 
 	l->status = CONTAINER_STOPPED;
@@ -123,7 +120,7 @@ static int find_status(struct live *l, const struct live_scan *scan, bool locked
 			l->status = CONTAINER_CREATING;
 		return 0;
 	}
-	r = find_process(l, scan, &is_init, e);
+	r = find_process(l, look, &is_init, e);
 	if (r < 0)
 		return r == -ESRCH ? 0 : r;
 	/* `run` writes "running" ahead: until its init has become the program it is still at work.
@@ -150,7 +147,7 @@ int live_open(struct runtime *rt, const char *id, bool lock, struct live *ret, s
 	if (r == 0)
 		r = directory_read_state(rt->arena, &l.directory, &l.state, e);
 	if (r == 0)
-		r = find_status(&l, NULL, lock, e);
+		r = find_status(&l, lock ? LOOK_LOCKED : LOOK_HELD, e);
 	if (r < 0)
 		return r;
 	*ret = l;
@@ -158,16 +155,31 @@ int live_open(struct runtime *rt, const char *id, bool lock, struct live *ret, s
 	return 0;
 }
 
-int live_look(struct runtime *rt, const struct live_scan *scan, const char *id, struct live *ret,
-	      struct err *e)
+/* Nearly all of many containers run: then document, process and cgroup tell all. 1 if so, else 0 or
+ * -errno. */
+static int look_at_running(struct live *l, struct err *e)
+{
+	bool is_init = false;
+	int r = l->state.phase != PHASE_RUNNING ? -ESRCH : find_process(l, LOOK_ONLY, &is_init, e);
+
+	if (r < 0)
+		return r == -ESRCH ? 0 : r;
+	l->status = is_frozen(&l->state) ? CONTAINER_PAUSED : CONTAINER_RUNNING;
+	return !is_init;
+}
+
+int live_look(struct runtime *rt, int root_fd, const char *id, struct live *ret, struct err *e)
 {
 	_cleanup_live_ struct live l = LIVE_INIT;
-	int r = directory_look(scan->root_fd, id, &l.directory, e);
+	int r = directory_look(rt->arena, root_fd, id, &l.state, e);
 
 	if (r == 0)
-		r = directory_read_state(rt->arena, &l.directory, &l.state, e);
-	if (r == 0)
-		r = find_status(&l, scan, false, e);
+		r = look_at_running(&l, e);
+	if (r == 0) {
+		r = directory_open_at(root_fd, id, &l.directory, e);
+		if (r == 0)
+			r = find_status(&l, LOOK_ONLY, e);
+	}
 	if (r < 0)
 		return r;
 	*ret = l;

@@ -21,15 +21,10 @@ struct live {
 int live_open(struct runtime *rt, const char *id, bool lock, struct live *ret, struct err *e)
 	_must_check_;
 
-/* What looking at many containers shares. */
-struct live_scan {
-	int root_fd; /* of directory_open_root() */
-	int proc_fd; /* of proc_open() */
-};
-
-/* The same for looking only: without a lock, and without init's pidfd. */
-int live_look(struct runtime *rt, const struct live_scan *scan, const char *id, struct live *ret,
-	      struct err *e) _must_check_;
+/* The same for looking only, in the state directories of directory_open_root(): without a lock,
+ * without init's pidfd and, where it is not needed to know the status, without the directory. */
+int live_look(struct runtime *rt, int root_fd, const char *id, struct live *ret, struct err *e)
+	_must_check_;
 
 void live_close(struct live *l);
 

@@ -71,8 +71,7 @@ static int write_by_helper(const char *program, pid_t pid, const struct spec_id_
 
 int idmap_write(const struct plan_idmap *map, pid_t pid, struct err *e)
 {
-	_cleanup_close_ int proc_fd = -EBADF;
-	int r;
+	int proc_fd, r;
 
 	if (map->by_helper) {
 		r = write_by_helper("newuidmap", pid, &map->uid, e);
@@ -81,7 +80,7 @@ int idmap_write(const struct plan_idmap *map, pid_t pid, struct err *e)
 		r = write_by_helper("newgidmap", pid, &map->gid, e);
 		return r < 0 ? err_where(e, "linux.gidMappings") : 0;
 	}
-	proc_fd = proc_open(e);
+	proc_fd = proc_root(e);
 	if (proc_fd < 0)
 		return proc_fd;
 	/* Without privilege a gid_map is refused until setgroups is denied (user_namespaces(7)). */

@@ -23,15 +23,15 @@ _noreturn_ static void hold(void)
  * be mapped and opened. A copy of us, since we have to go on beside it; it does nothing. */
 static int make_userns(const struct plan_mount_userns *u, struct err *e)
 {
-	_cleanup_close_ int proc_fd = proc_open(e), pidfd = -EBADF;
+	_cleanup_close_ int pidfd = -EBADF;
 	struct clone_args args = {
 		.flags = CLONE_NEWUSER | CLONE_PIDFD,
 		.pidfd = (uint64_t)(uintptr_t)&pidfd,
 		.exit_signal = SIGCHLD,
 	};
+	int proc_fd = proc_root(e), r;
 	char path[32];
 	pid_t pid;
-	int r;
 
 	if (proc_fd < 0)
 		return proc_fd;
@@ -74,7 +74,7 @@ static void name_file_system(const char *path, char *buf, size_t size)
 {
 	static char text[1 << 16];
 	struct err ignored;
-	_cleanup_close_ int proc_fd = proc_open(&ignored);
+	int proc_fd = proc_root(&ignored);
 	_cleanup_close_ int fd =
 		proc_fd < 0 ? proc_fd : proc_open_at(proc_fd, "self/mountinfo", O_RDONLY);
 	struct sys_statx st = {0};

@@ -123,9 +123,8 @@ static int make_plan_memfd(struct launch *l, const struct plan_block *block, str
 	void *page;
 	int r = fd;
 
-	if (r >= 0)
-		r = sys_ftruncate(fd, PLAN_PAGE_SIZE + block->size);
 	if (r >= 0) {
+		/* What is not written, the step page, is zeros. */
 		ssize_t n = SYS4(pwrite64, fd, block, block->size, PLAN_PAGE_SIZE);
 
 		r = n < 0 ? (int)n : n != (ssize_t)block->size ? -EIO : 0;
@@ -146,9 +145,8 @@ static int make_plan_memfd(struct launch *l, const struct plan_block *block, str
 static int settle(struct launch *l, const struct launch_request *q, bool enter, struct err *e)
 {
 	pid_t pid = l->pid > 0 ? l->pid : l->bridge_pid;
-	_cleanup_close_ int proc_fd = -EBADF;
 	char value[16];
-	int r = 0;
+	int proc_fd, r = 0;
 
 	if (q->place)
 		r = q->place(q->place_data, pid, e);
@@ -160,7 +158,7 @@ static int settle(struct launch *l, const struct launch_request *q, bool enter, 
 		r = schedule_apply(&q->plan->schedule, pid, false, e);
 	if (r < 0 || !q->plan->has_oom_score_adj)
 		return r;
-	proc_fd = proc_open(e);
+	proc_fd = proc_root(e);
 	if (proc_fd < 0)
 		return proc_fd;
 	(void)str_format(value, sizeof(value), "%d", q->plan->oom_score_adj);
@@ -375,13 +373,12 @@ static int answer_turn(struct launch *l, struct err *e)
  * own file when it is root only in its user namespace. */
 static int answer_offsets(struct launch *l, struct err *e)
 {
-	_cleanup_close_ int proc_fd = -EBADF;
-	int r;
+	int proc_fd, r;
 
 	if (!l->wants_offsets || l->pid == 0)
 		return 0;
 	l->wants_offsets = false;
-	proc_fd = proc_open(e);
+	proc_fd = proc_root(e);
 	if (proc_fd < 0)
 		return proc_fd;
 	r = proc_write_pid(proc_fd, l->pid, "timens_offsets", l->plan->time_offsets);
@@ -534,7 +531,7 @@ int launch_go_ahead(struct launch *l, struct err *e)
 static bool is_init(const struct launch *l)
 {
 	struct err ignored;
-	_cleanup_close_ int proc_fd = proc_open(&ignored);
+	int proc_fd = proc_root(&ignored);
 	struct proc_identity id;
 
 	return proc_fd >= 0 && proc_identify(proc_fd, l->pid, &id) == 0 &&

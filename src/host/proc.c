@@ -7,35 +7,47 @@
 
 #define PROC_ROOT_INO 1 /* fs/proc: PROC_ROOT_INO */
 
-int proc_open(struct err *e)
+int proc_root(struct err *e)
 {
-	_cleanup_close_ int fd =
-		sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	static int known = -EBADF;
+	_cleanup_close_ int fd = -EBADF;
 	struct sys_statfs fs;
 	struct stat st;
 
+	if (known >= 0)
+		return known;
+	fd = sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (fd < 0)
 		return err_sys(e, ERR_KERNEL, fd, "open /proc");
 	if (sys_fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC_ || sys_fstat(fd, &st) < 0 ||
 	    st.st_ino != PROC_ROOT_INO)
 		return err_set(e, ERR_KERNEL, -ENODEV, "/proc is not a procfs");
-	return TAKE_FD(fd);
+	known = TAKE_FD(fd);
+	return known;
 }
 
 int proc_open_at(int proc_fd, const char *path, int flags)
 {
-	char own[64];
+	/* "self" is a link of the kernel's, and not one of those that lead to whatever is open. */
+	uint64_t links = str_starts(path, "self/") ? RESOLVE_NO_MAGICLINKS : RESOLVE_NO_SYMLINKS;
 	struct open_how how = {
 		.flags = (uint64_t)(flags | O_CLOEXEC | O_NOFOLLOW),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | links,
 	};
 
-	/* "self" is a link, which RESOLVE_NO_SYMLINKS refuses. */
-	if (str_starts(path, "self/")) {
-		(void)str_format(own, sizeof(own), "%d/%s", sys_getpid(), path + 5);
-		path = own;
-	}
 	return sys_openat2(proc_fd, path, &how);
+}
+
+ssize_t proc_read(int proc_fd, const char *path, char *buf, size_t size)
+{
+	_cleanup_close_ int fd = proc_open_at(proc_fd, path, O_RDONLY);
+	ssize_t n = fd < 0 ? fd : sys_read(fd, buf, size);
+
+	if (n == (ssize_t)size)
+		return -EFBIG;
+	if (n >= 0)
+		buf[n] = '\0';
+	return n;
 }
 
 int proc_write_pid(int proc_fd, pid_t pid, const char *file, const char *text)
@@ -59,20 +71,13 @@ int proc_write_pid(int proc_fd, pid_t pid, const char *file, const char *text)
  * ") Z 0"; what follows it is numbers. */
 static int read_stat(int proc_fd, pid_t pid, char stat[static STAT_SIZE], char **ret_end)
 {
-	_cleanup_close_ int fd = -EBADF;
 	char path[32], *end;
 	ssize_t n;
 
 	(void)str_format(path, sizeof(path), "%d/stat", pid);
-	fd = proc_open_at(proc_fd, path, O_RDONLY);
-	if (fd == -ENOENT)
-		return -ESRCH;
-	if (fd < 0)
-		return fd;
-	n = sys_read(fd, stat, STAT_SIZE - 1);
+	n = proc_read(proc_fd, path, stat, STAT_SIZE);
 	if (n < 0)
-		return (int)n;
-	stat[n] = '\0';
+		return n == -ENOENT ? -ESRCH : (int)n;
 	end = strrchr(stat, ')');
 	if (!end || end[1] != ' ')
 		return -EBADMSG;
@@ -86,9 +91,10 @@ static const char *stat_field(const char *end, int field)
 {
 	const char *p = end + 1;
 
-	for (int n = 2; n < field && p; n++)
-		p = strchr(n == 2 ? p : p + 1, ' ');
-	return p ? p + 1 : NULL;
+	for (int n = 3; n < field && *p != '\0'; n++)
+		for (p++; *p != ' ' && *p != '\0';)
+			p++;
+	return *p != '\0' ? p + 1 : NULL;
 }
 
 static uint64_t to_number(const char *p)

@@ -11,12 +11,18 @@
 
 #define PROC_NAME_SIZE 64
 
-/* A descriptor of /proc, proven to be the root of a procfs. Returns it or -errno. */
-int proc_open(struct err *e) _must_check_;
+/* The descriptor of /proc, proven to be the root of a procfs when it is first asked for. It stays
+ * open as long as we live, and is nobody's to close. Returns it or -errno. */
+int proc_root(struct err *e) _must_check_;
 
-/* Open @path below @proc_fd; a mount on top of it, or a link out of it, is -EXDEV or -ELOOP. "self"
- * as first component works. Returns a descriptor or -errno. */
+/* Open @path below @proc_fd; a mount on top of it, or a link, is -EXDEV or -ELOOP. "self" as first
+ * component works. Returns a descriptor or -errno. */
 int proc_open_at(int proc_fd, const char *path, int flags) _must_check_;
+
+/* Read @path, whose text is one record (seq_file: an answer that leaves room is all of it), into
+ * the
+ * @size bytes of @buf, with a NUL. Returns the length; -EFBIG if it does not fit, or -errno. */
+ssize_t proc_read(int proc_fd, const char *path, char *buf, size_t size) _must_check_;
 
 /* Write @text in one call to @file of process @pid. */
 int proc_write_pid(int proc_fd, pid_t pid, const char *file, const char *text) _must_check_;

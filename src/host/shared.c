@@ -125,8 +125,7 @@ static int open_namespace(const char *path, struct err *e)
 
 static int open_own(struct err *e)
 {
-	_cleanup_close_ int proc_fd = proc_open(e);
-	int fd;
+	int proc_fd = proc_root(e), fd;
 
 	if (proc_fd < 0)
 		return proc_fd;

@@ -165,10 +165,13 @@ static void drain(struct supervisor *s)
 
 static void forward_signals(struct supervisor *s)
 {
-	uint32_t info[32]; /* struct signalfd_siginfo: 128 bytes, the signal's number first */
+	/* struct signalfd_siginfo: 128 bytes, the signal's number first. What does not fit wakes
+	 * us again. */
+	uint32_t info[8][32];
+	ssize_t n = sys_read(s->signal_fd, info, sizeof(info)) / (ssize_t)sizeof(info[0]);
 
-	while (sys_read(s->signal_fd, info, sizeof(info)) == sizeof(info)) {
-		int sig = (int)info[0];
+	for (ssize_t k = 0; k < n; k++) {
+		int sig = (int)info[k][0];
 
 		if (sig == SIGWINCH && s->terminal)
 			console_copy_size(s->launch->console_fd);

@@ -134,6 +134,15 @@ def test_list(runtime, new_bundle, world):
     assert row[:4] == [first.id, str(first.pid), "running", str(first.bundle.path)]
 
 
+@pytest.mark.parametrize("status", STATES[1:])
+def test_list_tells_status(runtime, bundle, world, status):
+    """The same as state, which looks more closely."""
+    container = bring_to(runtime, world, bundle, status)
+    found = runtime("list", "--format", "json", stdout=harness.ANY).json()
+    assert [(c["id"], c["status"]) for c in found] == [(container.id, status)]
+    assert container.status == status
+
+
 def test_list_of_none(runtime):
     runtime("list", "-q", stdout="")
     assert runtime("list", "-f", "json", stdout=harness.ANY).json() in ([], None)
