@@ -38,44 +38,49 @@ struct file_system {
 	const char *target, *type, *source;
 	struct option options[5]; /* up to one without a key; no value is a flag */
 	unsigned attr;
-	bool make; /* the target is missing in what is mounted around it */
+	const char *inside[4]; /* directories that others are mounted on */
 };
 
 static const struct file_system file_systems[] = {
-	{"proc", "proc", "proc", {{0}}, 0, false},
+	{"proc", "proc", "proc", {{0}}, 0, {0}},
 	{"dev",
 	 "tmpfs",
 	 "tmpfs",
 	 {{"mode", "755"}, {"size", "65536k"}},
 	 NOSUID | MOUNT_ATTR_STRICTATIME,
-	 false},
+	 {"pts", "shm", "mqueue"}},
 	{"dev/pts",
 	 "devpts",
 	 "devpts",
 	 {{"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}},
 	 NOSUID | NOEXEC,
-	 true},
+	 {0}},
 	{"dev/shm",
 	 "tmpfs",
 	 "shm",
 	 {{"mode", "1777"}, {"size", "65536k"}},
 	 NOSUID | NODEV | NOEXEC,
-	 true},
-	{"dev/mqueue", "mqueue", "mqueue", {{0}}, NOSUID | NODEV | NOEXEC, true},
-	{"sys", "sysfs", "sysfs", {{0}}, NOSUID | NODEV | NOEXEC | RDONLY, false},
+	 {0}},
+	{"dev/mqueue", "mqueue", "mqueue", {{0}}, NOSUID | NODEV | NOEXEC, {0}},
+	{"sys", "sysfs", "sysfs", {{0}}, NOSUID | NODEV | NOEXEC | RDONLY, {0}},
 };
 
 /* /sys/fs/cgroup where the host has cgroup2 there, and where it has a tmpfs with v1 and v2. */
 static const struct file_system unified = {
-	"sys/fs/cgroup", "cgroup2", "cgroup2", {{0}}, NOSUID | NODEV | NOEXEC | RDONLY, false};
+	"sys/fs/cgroup", "cgroup2", "cgroup2", {{0}}, NOSUID | NODEV | NOEXEC | RDONLY, {0}};
 static const struct file_system hybrid[] = {
-	{"sys/fs/cgroup", "tmpfs", "cgroup", {{"mode", "755"}}, NOSUID | NODEV | NOEXEC, false},
+	{"sys/fs/cgroup",
+	 "tmpfs",
+	 "cgroup",
+	 {{"mode", "755"}},
+	 NOSUID | NODEV | NOEXEC,
+	 {"unified"}},
 	{"sys/fs/cgroup/unified",
 	 "cgroup2",
 	 "cgroup2",
 	 {{0}},
 	 NOSUID | NODEV | NOEXEC | RDONLY,
-	 true},
+	 {0}},
 };
 
 static const struct {
@@ -145,21 +150,9 @@ static int look_up(const struct run *r, const char *path, uint64_t flags)
 	return sys_openat2(r->root, path, &how);
 }
 
-/* Put @fd on @path, closing both. */
-static int attach(const struct run *r, int fd, const char *path)
-{
-	int target = look_up(r, path, O_DIRECTORY), q = target;
-
-	if (target >= 0)
-		q = sys_move_mount(fd, "", target, "", BY_FD);
-	(void)sys_close(target);
-	(void)sys_close(fd);
-	return q;
-}
-
 static int mount_one(const struct run *r, const struct file_system *f)
 {
-	int fs = sys_fsopen(f->type, FSOPEN_CLOEXEC), q, fd;
+	int fs = sys_fsopen(f->type, FSOPEN_CLOEXEC), q, fd, target;
 
 	if (fs < 0)
 		return fs;
@@ -170,15 +163,16 @@ static int mount_one(const struct run *r, const struct file_system *f)
 	if (q >= 0)
 		q = sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 	fd = q < 0 ? q : sys_fsmount(fs, FSMOUNT_CLOEXEC, f->attr);
-	(void)sys_close(fs);
 	if (fd < 0)
 		return fd;
-	if (f->make) {
-		q = sys_mkdirat(r->root, f->target, 0755);
-		if (q < 0)
+	for (size_t n = 0; f->inside[n]; n++)
+		if ((q = sys_mkdirat(fd, f->inside[n], 0755)) < 0)
 			return q;
-	}
-	return attach(r, fd, f->target);
+	target = look_up(r, f->target, O_DIRECTORY);
+	q = target < 0 ? target : sys_move_mount(fd, "", target, "", BY_FD);
+	/* The lowest free numbers, in this order. */
+	(void)sys_close_range((unsigned)fs, (unsigned)target, 0);
+	return q;
 }
 
 static int set_readonly(int fd)
@@ -198,14 +192,11 @@ static int set_path_readonly(const struct run *r, const char *path)
 
 static int mount_all(struct run *r)
 {
-	struct mount_attr slave = {.propagation = MS_SLAVE};
 	int q = sys_mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL);
 
 	if (q == 0)
 		q = r->root = sys_open_tree(AT_FDCWD, r->rootfs,
 					    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-	if (q >= 0)
-		q = sys_mount_setattr(r->root, "", AT_EMPTY_PATH | AT_RECURSIVE, &slave);
 	if (q >= 0)
 		q = sys_move_mount(r->root, "", AT_FDCWD, "/",
 				   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS);
@@ -231,7 +222,7 @@ static int fill_dev(const struct run *r)
 	return q;
 }
 
-/* A copy of the mount behind @from on @target. */
+/* A copy of the mount behind @from on @target, which is closed. */
 static int cover(int from, int target, unsigned recursive, bool readonly)
 {
 	int fd = sys_open_tree(from, "", CLONING | recursive), q = fd;
@@ -240,11 +231,17 @@ static int cover(int from, int target, unsigned recursive, bool readonly)
 		q = set_readonly(fd);
 	if (q >= 0)
 		q = sys_move_mount(fd, "", target, "", BY_FD);
+	if (fd == target + 1) {
+		(void)sys_close_range((unsigned)target, (unsigned)fd, 0);
+		return q;
+	}
 	(void)sys_close(fd);
+	(void)sys_close(target);
 	return q;
 }
 
-/* The first masked directory gets an empty file system, the others copies of it. */
+/* The first masked directory gets an empty file system, the others copies of it. @target is closed.
+ */
 static int make_empty(struct run *r, int target)
 {
 	int fs = sys_fsopen("tmpfs", FSOPEN_CLOEXEC), q = fs;
@@ -256,7 +253,10 @@ static int make_empty(struct run *r, int target)
 	if (q >= 0)
 		q = r->empty = sys_fsmount(fs, FSMOUNT_CLOEXEC, RDONLY | NOSUID | NODEV | NOEXEC);
 	(void)sys_close(fs);
-	return q < 0 ? q : sys_move_mount(r->empty, "", target, "", BY_FD);
+	if (q >= 0)
+		q = sys_move_mount(r->empty, "", target, "", BY_FD);
+	(void)sys_close(target);
+	return q;
 }
 
 static int mask(struct run *r, int target)
@@ -282,14 +282,12 @@ static int hide(struct run *r)
 		if (fd < 0)
 			continue; /* this kernel has none */
 		q = cover(fd, fd, AT_RECURSIVE, true);
-		(void)sys_close(fd);
 	}
 	for (size_t n = 0; n < LENGTH(masked_paths) && q >= 0; n++) {
 		fd = look_up(r, masked_paths[n], 0);
 		if (fd < 0)
 			continue;
 		q = mask(r, fd);
-		(void)sys_close(fd);
 	}
 	return q;
 }
@@ -309,7 +307,7 @@ static int name_and_network(void)
 
 static int pivot(struct run *r)
 {
-	int q = set_path_readonly(r, "/");
+	int q = set_readonly(r->root);
 
 	if (q == 0)
 		q = sys_fchdir(r->root);
@@ -330,8 +328,6 @@ static int drop_privileges(void)
 		if (!(capabilities & 1ULL << cap))
 			q = sys_prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 	if (q == 0 || q == -EINVAL) /* EINVAL: that was one more than the kernel has */
-		q = sys_prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
-	if (q == 0)
 		q = sys_setgroups(0, NULL);
 	if (q == 0)
 		q = sys_setresgid(0, 0, 0);

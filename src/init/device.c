@@ -73,6 +73,21 @@ static int bind_node(struct init *i, int dir_fd, const char *name, const struct 
 	return verify(dir_fd, name, d, e);
 }
 
+static int make_links(const struct init *i, int dir_fd, struct plan_array a, struct err *e)
+{
+	const struct plan_symlink *links = init_array(i, a, sizeof(*links));
+
+	for (uint32_t n = 0; n < a.n; n++) {
+		const char *name = init_string(i, links[n].name);
+		int r = sys_symlinkat(init_string(i, links[n].target), dir_fd, name);
+
+		/* An image may bring its own; programs see what the image's author wanted. */
+		if (r < 0 && r != -EEXIST)
+			return err_sys(e, ERR_DEVICE, r, "make link \"%s\"", name);
+	}
+	return 0;
+}
+
 int step_DEVICES(struct init *i, const struct plan_devices *o, struct err *e)
 {
 	const struct plan_device *d = init_array(i, o->devices, sizeof(*d));
@@ -93,24 +108,5 @@ int step_DEVICES(struct init *i, const struct plan_devices *o, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	return 0;
-}
-
-int step_SYMLINKS(struct init *i, const struct plan_symlinks *o, struct err *e)
-{
-	const struct plan_symlink *links = init_array(i, o->links, sizeof(*links));
-	_cleanup_close_ int dir_fd =
-		path_make_dir_in_root(i->root_fd, init_string(i, o->directory), 0755);
-
-	if (dir_fd < 0)
-		return err_sys(e, ERR_DEVICE, dir_fd, "open \"%s\"", init_string(i, o->directory));
-	for (uint32_t n = 0; n < o->links.n; n++) {
-		const char *name = init_string(i, links[n].name);
-		int r = sys_symlinkat(init_string(i, links[n].target), dir_fd, name);
-
-		/* An image may bring its own; programs see what the image's author wanted. */
-		if (r < 0 && r != -EEXIST)
-			return err_sys(e, ERR_DEVICE, r, "make link \"%s\"", name);
-	}
-	return 0;
+	return make_links(i, dir_fd, o->links, e);
 }

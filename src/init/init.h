@@ -53,7 +53,8 @@ int init_slot(const struct init *i, plan_slot slot);
 void init_relocate(struct init *i, struct plan_array a);
 
 /* The kernel drops the death signal, and may make a process dumpable again (fs.suid_dumpable), when
- * credentials change: to be called after every such change. */
+ * ids change or capabilities are gained (kernel/cred.c, commit_creds()): to be called after every
+ * such change. */
 int init_rearm(struct err *e);
 
 /* Open the host's procfs at @path into i->host_proc_fd, proven to be one: before the pivot. */

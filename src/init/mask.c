@@ -97,30 +97,34 @@ int step_MASK(struct init *i, const struct plan_mask *o, struct err *e)
 int step_READONLY(struct init *i, const struct plan_path *o, struct err *e)
 {
 	static const struct plan_mount_attr readonly = {.set = MOUNT_ATTR_RDONLY};
+	_cleanup_fd_group_ struct fd_group g = FD_GROUP_INIT;
+	int *target = &g.fds[0], *fd = &g.fds[1];
 	const char *path = init_string(i, o->path);
-	_cleanup_close_ int target = open_path(i, path), fd = -EBADF;
 	int r;
 
-	if (target == -ENOENT)
+	*target = open_path(i, path);
+	if (*target == -ENOENT)
 		return 0;
-	if (target < 0)
-		return err_sys(e, ERR_MASK, target, "open \"%s\"", path);
-	fd = attr_clone(target, true);
-	if (fd < 0)
-		return err_sys(e, ERR_MASK, fd, "copy the mount of \"%s\"", path);
-	r = attr_apply(i, fd, &readonly, false, e);
+	if (*target < 0)
+		return err_sys(e, ERR_MASK, *target, "open \"%s\"", path);
+	*fd = attr_clone(*target, true);
+	if (*fd < 0)
+		return err_sys(e, ERR_MASK, *fd, "copy the mount of \"%s\"", path);
+	r = attr_apply(i, *fd, &readonly, false, e);
 	if (r == 0)
-		r = attr_attach(fd, target, e);
+		r = attr_attach(*fd, *target, e);
 	if (r == 0)
-		r = attr_apply(i, fd, &readonly, true, e);
+		r = attr_apply(i, *fd, &readonly, true, e);
 	return r < 0 ? err_wrap(e, "make \"%s\" read-only", path) : 0;
 }
 
 static int change(struct init *i, const char *path, const struct plan_mount_attr *attr,
 		  struct err *e)
 {
-	_cleanup_close_ int fd = path_open_in_root(i->root_fd, path, O_PATH, 0);
-	int r;
+	bool is_root = path[0] == '/' && path[1] == '\0';
+	_cleanup_close_ int opened =
+		is_root ? -EBADF : path_open_in_root(i->root_fd, path, O_PATH, 0);
+	int fd = is_root ? i->root_fd : opened, r;
 
 	if (fd < 0)
 		return err_sys(e, ERR_MASK, fd, "open \"%s\"", path);

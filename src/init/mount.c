@@ -34,12 +34,14 @@ static int label_root(const struct init *i, int fd, const struct plan_mount *o, 
 	return r < 0 ? no_label(r, label, e) : 0;
 }
 
-/* A detached mount of a new file system. Returns a descriptor or -errno. */
-static int mount_new(const struct init *i, const struct plan_mount *o, uint64_t attr, struct err *e)
+/* A detached mount of a new file system, made in *@ret_fs_fd, which becomes the caller's. Returns a
+ * descriptor or -errno. */
+static int mount_new(const struct init *i, const struct plan_mount *o, uint64_t attr,
+		     int *ret_fs_fd, struct err *e)
 {
 	const struct plan_option *options = init_array(i, o->options, sizeof(*options));
-	_cleanup_close_ int fs_fd = fscontext_open(init_string(i, o->fstype), e);
-	int r = fs_fd < 0 ? fs_fd : 0;
+	int fs_fd = *ret_fs_fd = fscontext_open(init_string(i, o->fstype), e);
+	int r = MIN(fs_fd, 0);
 
 	if (r == 0 && o->source != 0)
 		r = fscontext_set(fs_fd, "source", init_string(i, o->source), e);
@@ -176,35 +178,40 @@ static int bind_instead(struct init *i, const struct plan_mount *o, struct err *
 
 int step_MOUNT(struct init *i, const struct plan_mount *o, struct err *e)
 {
+	_cleanup_fd_group_ struct fd_group g = FD_GROUP_INIT;
+	int *fs_fd = &g.fds[0], *fd = &g.fds[1], *target = &g.fds[2];
 	/* What fsmount can set at once needs no further call. */
 	bool later = o->place != 0 || (o->flags & PLAN_MOUNT_COPY_UP);
-	_cleanup_close_ int target = -EBADF;
-	_cleanup_close_ int fd =
-		o->place != 0 ? mount_old(i, o, e) : mount_new(i, o, later ? 0 : o->attr.set, e);
+	const plan_str *inside = init_array(i, o->inside, sizeof(*inside));
 	struct plan_mount_attr attr = o->attr;
 	int r;
 
-	if (fd == -EPERM && o->instead != 0)
+	*fd = o->place != 0 ? mount_old(i, o, e)
+			    : mount_new(i, o, later ? 0 : o->attr.set, fs_fd, e);
+	if (*fd == -EPERM && o->instead != 0)
 		return bind_instead(i, o, e);
-	if (fd < 0)
-		return fd;
-	target = open_target(i, init_string(i, o->target), true, o->flags, e);
-	if (target < 0)
-		return target;
+	if (*fd < 0)
+		return *fd;
+	/* Best effort: the steps that need them make what is missing. */
+	for (uint32_t n = 0; n < o->inside.n; n++)
+		(void)sys_mkdirat(*fd, init_string(i, inside[n]), 0755);
+	*target = open_target(i, init_string(i, o->target), true, o->flags, e);
+	if (*target < 0)
+		return *target;
 	if (o->flags & PLAN_MOUNT_COPY_UP) {
-		r = copyup(i, target, fd, o->flags, e);
+		r = copyup(i, *target, *fd, o->flags, e);
 		if (r < 0)
 			return r;
 	}
 	if (o->flags & PLAN_MOUNT_LABEL_ROOT) {
-		r = label_root(i, fd, o, e);
+		r = label_root(i, *fd, o, e);
 		if (r < 0)
 			return r;
 	}
 	if (!later)
 		attr.set = attr.clear = 0;
-	r = attr_apply(i, fd, &attr, false, e);
-	return r < 0 ? r : attach(i, &fd, target, &attr, o->flags, e);
+	r = attr_apply(i, *fd, &attr, false, e);
+	return r < 0 ? r : attach(i, fd, *target, &attr, o->flags, e);
 }
 
 /* The source as a detached mount. Returns a descriptor or -errno. */

@@ -109,8 +109,8 @@ int step_USER(struct init *i, const struct plan_user *o, struct err *e)
 	const uint32_t *groups = init_array(i, o->groups, sizeof(*groups));
 	int r;
 
-	/* The permitted set must survive the change of ids: CAPABILITIES comes after it. */
-	r = sys_prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
+	/* The permitted set must survive that we are root no more: CAPABILITIES comes after it. */
+	r = o->uid != 0 ? sys_prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) : 0;
 	if (r < 0)
 		return err_sys(e, ERR_PROCESS, r, "keep capabilities");
 	r = o->set_groups ? sys_setgroups(o->groups.n, groups) : 0;
@@ -125,7 +125,7 @@ int step_USER(struct init *i, const struct plan_user *o, struct err *e)
 	if (r < 0)
 		return err_sys(e, ERR_PROCESS, r, "become user %u", o->uid);
 	(void)sys_umask(o->umask);
-	return init_rearm(e);
+	return o->same ? 0 : init_rearm(e);
 }
 
 static int raise_ambient(uint64_t ambient, struct err *e)
@@ -153,8 +153,8 @@ int step_CAPABILITIES(struct init *i, const struct plan_capabilities *o, struct 
 	(void)i;
 	if (r < 0)
 		return err_sys(e, ERR_PROCESS, r, "set the capability sets");
-	r = raise_ambient(o->ambient, e);
-	return r < 0 ? r : init_rearm(e);
+	/* Nothing to rearm: that takes other ids or more capabilities than there were. */
+	return raise_ambient(o->ambient, e);
 }
 
 int step_NO_NEW_PRIVS(struct init *i, const struct plan_none *o, struct err *e)

@@ -56,10 +56,15 @@ int step_ROOTFS(struct init *i, const struct plan_rootfs *o, struct err *e)
 			r = -ENOTDIR;
 		return err_sys(e, ERR_ROOTFS, r, "attach the root filesystem");
 	}
-	i->root_fd = opened >= 0 ? TAKE_FD(opened) : fd;
+	i->root_fd = fd;
+	if (opened >= 0) {
+		/* A copy of a slave, which PROPAGATION has made of it, is one. */
+		(void)TAKE_FD(opened);
+		return 0;
+	}
 	/* A copy that the host half made is a peer of the host's mount: what we mount on it would
-	 * appear there. Ours was copied from a slave. */
-	return opened < 0 ? attr_apply(i, i->root_fd, &slave, true, e) : 0;
+	 * appear there. */
+	return attr_apply(i, fd, &slave, true, e);
 }
 
 int step_PIVOT(struct init *i, const struct plan_none *o, struct err *e)

@@ -141,10 +141,14 @@ static struct plan_device operand(struct builder *b, const struct node *node)
 	return d;
 }
 
-/* One step for each run of nodes in the same directory, which init opens once. */
-static void add_nodes(struct builder *b, const struct node *nodes, size_t count)
+/* One step for each run of nodes in the same directory, which init opens once. @links go to the
+ * last one, since what stands at their names already is left there. */
+static void add_nodes(struct builder *b, const struct node *nodes, size_t count,
+		      struct plan_array links)
 {
 	struct plan_device *devices = arena_newn(b->arena, struct plan_device, count);
+	const struct plan_array none = {0};
+	bool in_dev = false;
 
 	if (!devices) {
 		b->block.failed = true;
@@ -160,18 +164,26 @@ static void add_nodes(struct builder *b, const struct node *nodes, size_t count)
 			devices[to - from] = operand(b, &nodes[to]);
 			to++;
 		}
+		in_dev = str_eq(directory, "/dev");
 		plan_add_DEVICES(&b->block, nodes[from].origin,
 				 (struct plan_devices){
 					 .directory = block_string(&b->block, directory),
 					 .devices = block_array(&b->block, devices, to - from,
 								sizeof(*devices)),
+					 .links = to == count && in_dev ? links : none,
 				 });
 		from = to;
 	}
+	if (!in_dev)
+		plan_add_DEVICES(&b->block, "",
+				 (struct plan_devices){
+					 .directory = block_string(&b->block, "/dev"),
+					 .links = links,
+				 });
 }
 
 /* runtime-linux.md, "Dev symbolic links". */
-static void add_links(struct builder *b)
+static struct plan_array default_links(struct builder *b)
 {
 	static const char *const links[][2] = {
 		{"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"},
@@ -185,12 +197,7 @@ static void add_links(struct builder *b)
 			.name = block_string(&b->block, links[n][0]),
 			.target = block_string(&b->block, links[n][1]),
 		};
-	plan_add_SYMLINKS(
-		&b->block, "",
-		(struct plan_symlinks){
-			.directory = block_string(&b->block, "/dev"),
-			.links = block_array(&b->block, list, ARRAY_SIZE(list), sizeof(list[0])),
-		});
+	return block_array(&b->block, list, ARRAY_SIZE(list), sizeof(list[0]));
 }
 
 /* Somebody who binds the host's /dev brings everything along; writing there would change the host.
@@ -214,12 +221,13 @@ int plan_devices(struct builder *b)
 {
 	size_t max = ARRAY_SIZE(defaults) + b->spec->linux_.n_devices;
 	struct node *nodes = arena_newn(b->arena, struct node, max);
+	size_t count;
 
 	if (!nodes)
 		return err_set(b->e, ERR_INTERNAL, -ENOMEM, "out of memory");
 	if (dev_is_bound(b))
 		return 0;
-	add_nodes(b, nodes, collect(b, nodes));
-	add_links(b);
+	count = collect(b, nodes);
+	add_nodes(b, nodes, count, default_links(b));
 	return 0;
 }

@@ -579,6 +579,38 @@ static int plan_mapped_instance(struct builder *b, struct resolved *m)
 	return 0;
 }
 
+/* Is @m made of nothing that is there already? Then what it is put on is a directory. */
+static bool is_instance(const struct spec_mount *m)
+{
+	for (size_t n = 0; n < m->options.n; n++) {
+		const struct mount_option *o = mount_option_find(m->options.items[n]);
+
+		if (o && (o->kind == OPTION_BIND || o->kind == OPTION_REMOUNT))
+			return false;
+	}
+	return !str_eq(m->type, "bind");
+}
+
+/* The directories in the new file system @m on which the configuration mounts others later. */
+static struct plan_array places_inside(struct builder *b, const struct resolved *m)
+{
+	const struct spec_mount *end = b->spec->mounts + b->spec->n_mounts;
+	plan_str *names = arena_newn(b->arena, plan_str, b->spec->n_mounts);
+	const char *own = m->mount->destination;
+	size_t len = strlen(own), count = 0;
+
+	if (!names || m->super_ro || (m->attr.set & MOUNT_ATTR_RDONLY))
+		return (struct plan_array){0};
+	for (const struct spec_mount *o = m->mount + 1; o < end; o++) {
+		const char *name = o->destination + len + 1;
+
+		if (str_starts(o->destination, own) && name[-1] == '/' && *name != '\0' &&
+		    !strchr(name, '/') && !str_eq(name, "..") && is_instance(o))
+			names[count++] = block_string(&b->block, name);
+	}
+	return block_array(&b->block, names, count, sizeof(*names));
+}
+
 static int plan_instance(struct builder *b, struct resolved *m)
 {
 	const char *type = m->mount->type;
@@ -603,6 +635,8 @@ static int plan_instance(struct builder *b, struct resolved *m)
 	} else if (m->super_ro && !kernel_instance(type)) {
 		m->ms |= MS_RDONLY;
 		add_word(m, "ro");
+	} else if (str_eq(type, "tmpfs")) {
+		o.inside = places_inside(b, m);
 	}
 	return add_mount(b, m, type, m->mount->source, m->mount->destination, o);
 }
@@ -640,6 +674,21 @@ static void bind_cgroup(struct builder *b, struct resolved *m, int hierarchy, co
 	add_bind(b, &bound, join(b, mount_point, own[0] != '\0' ? own : self), slot);
 }
 
+/* The directories of the old layout's file system. */
+static struct plan_array places_of_hierarchies(struct builder *b, bool v1)
+{
+	plan_str *names = arena_newn(b->arena, plan_str, 1 + b->plan->cgroup.n_v1);
+	size_t count = 0;
+
+	if (!names)
+		return (struct plan_array){0};
+	if (b->facts->cgroup.arrangement == CGROUP_HYBRID)
+		names[count++] = block_string(&b->block, "unified");
+	for (size_t n = 0; n < b->plan->cgroup.n_v1 && v1; n++)
+		names[count++] = block_string(&b->block, b->plan->cgroup.v1[n]->controllers);
+	return block_array(&b->block, names, count, sizeof(*names));
+}
+
 /* Unified: an instance rooted at our own cgroup namespace if there is one, else a bind of our own
  * directory; the rest of the host's tree is never shown. Hybrid and v1: the old layout, a tmpfs
  * with one directory for each hierarchy in which the container has a cgroup. */
@@ -651,6 +700,7 @@ static int plan_cgroup_mount(struct builder *b, struct resolved *m)
 	bool systemd = b->plan->cgroup.manager == CGROUP_MANAGER_SYSTEMD;
 	const struct plan_mount none = {0};
 	struct resolved base = *m;
+	struct plan_mount old = {0};
 	const char *mode = "mode=755";
 	int r;
 
@@ -673,7 +723,8 @@ static int plan_cgroup_mount(struct builder *b, struct resolved *m)
 	base.attr.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	base.words = &mode;
 	base.n_words = 1;
-	r = add_mount(b, &base, "tmpfs", "cgroup", target, none);
+	old.inside = places_of_hierarchies(b, !systemd);
+	r = add_mount(b, &base, "tmpfs", "cgroup", target, old);
 	if (r == 0 && namespaced && f->arrangement == CGROUP_HYBRID)
 		r = add_mount(b, m, "cgroup2", "cgroup2", join(b, target, "/unified"), none);
 	else if (f->arrangement == CGROUP_HYBRID)

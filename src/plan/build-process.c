@@ -111,6 +111,8 @@ static int plan_user(struct builder *b)
 		.gid = u->gid,
 		.set_groups = b->setgroups && !b->keep_groups ? PLAN_GROUPS_SET : PLAN_GROUPS_LEAVE,
 		.umask = u->has_umask ? u->umask : DEFAULT_UMASK,
+		.same = !b->new_user_ns && !b->joined_user_ns && b->facts->euid == u->uid &&
+			b->facts->egid == u->gid,
 	};
 
 	if (!b->setgroups && u->n_additional_gids > 0) {
@@ -196,6 +198,9 @@ static int plan_rlimits(struct builder *b)
 
 static void plan_cwd_step(struct builder *b, bool retry)
 {
+	/* PIVOT and CHROOT leave us there. An exec has proof to give that it is inside. */
+	if (b->options->purpose != PURPOSE_EXEC && str_eq(b->process->cwd, "/"))
+		return;
 	plan_add_CWD(&b->block, "process.cwd",
 		     (struct plan_cwd){
 			     .path = block_string(&b->block, b->process->cwd),

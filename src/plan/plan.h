@@ -52,8 +52,7 @@ typedef int32_t plan_slot;
 	X(SOURCE, bind, "source", "open the source of a bind while the host's root is there")      \
 	X(BIND, bind, "bind", "bind a host path")                                                  \
 	X(UNMOUNT, unmount, "unmount", "take a mount away")                                        \
-	X(DEVICES, devices, "devices", "make device nodes in a directory")                         \
-	X(SYMLINKS, symlinks, "symlinks", "make symbolic links in a directory")                    \
+	X(DEVICES, devices, "devices", "make device nodes and symbolic links in a directory")      \
 	X(CONSOLE, console, "console", "open a terminal and hand its master out")                  \
 	X(MASK, mask, "mask", "hide a path")                                                       \
 	X(READONLY, path, "readonly", "make a path read-only")                                     \
@@ -215,6 +214,9 @@ struct plan_mount {
 	plan_str fstype, source, target;
 	uint32_t flags;            /* enum plan_mount_flags */
 	struct plan_array options; /* of struct plan_option */
+	/* Of plan_str: directories in the new file system, on which later steps mount. They are
+	 * made where it is at hand, without looking for it again. */
+	struct plan_array inside;
 	/* Of the security module: one more option, or (PLAN_MOUNT_LABEL_ROOT) an attribute. */
 	plan_str label_key, label;
 	struct plan_mount_attr attr;
@@ -258,18 +260,14 @@ struct plan_device {
 	uint32_t bind;   /* it is: do not even try */
 };
 
-struct plan_devices {
-	plan_str directory;
-	struct plan_array devices; /* of struct plan_device */
-};
-
 struct plan_symlink {
 	plan_str name, target;
 };
 
-struct plan_symlinks {
+struct plan_devices {
 	plan_str directory;
-	struct plan_array links; /* of struct plan_symlink */
+	struct plan_array devices; /* of struct plan_device */
+	struct plan_array links;   /* of struct plan_symlink */
 };
 
 /* Every masked directory shows one shared empty file system, every masked file the container's null
@@ -376,6 +374,7 @@ struct plan_user {
 	struct plan_array groups; /* of uint32_t */
 	uint32_t set_groups;      /* enum plan_set_groups */
 	uint32_t umask;
+	uint32_t same; /* init is that user and group already */
 };
 
 struct plan_bounding {

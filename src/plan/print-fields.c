@@ -64,13 +64,21 @@ FIELDS(rootfs) = {
 	END,
 };
 FIELDS(mount) = {
-	FIELD(mount, target, STRING),     FIELD(mount, fstype, STRING),
-	FIELD(mount, source, STRING),     FIELD(mount, flags, TARGET),
-	FIELD(mount, options, OPTIONS),   FIELD(mount, label_key, STRING),
-	FIELD(mount, label, STRING),      FIELD(mount, attr, ATTR),
-	FIELD(mount, ms_flags, MS_FLAGS), FIELD(mount, data, STRING),
-	FIELD(mount, place, STRING),      FIELD(mount, instead, STRING),
-	FIELD(mount, hide, STRING),       END,
+	FIELD(mount, target, STRING),
+	FIELD(mount, fstype, STRING),
+	FIELD(mount, source, STRING),
+	FIELD(mount, flags, TARGET),
+	FIELD(mount, options, OPTIONS),
+	FIELD(mount, inside, STRINGS),
+	FIELD(mount, label_key, STRING),
+	FIELD(mount, label, STRING),
+	FIELD(mount, attr, ATTR),
+	FIELD(mount, ms_flags, MS_FLAGS),
+	FIELD(mount, data, STRING),
+	FIELD(mount, place, STRING),
+	FIELD(mount, instead, STRING),
+	FIELD(mount, hide, STRING),
+	END,
 };
 FIELDS(remount) = {FIELD(remount, target, STRING), FIELD(remount, attr, ATTR), END};
 FIELDS(bind) = {
@@ -81,9 +89,9 @@ FIELDS(unmount) = {FIELD(unmount, directory, STRING), FIELD(unmount, name, STRIN
 FIELDS(devices) = {
 	FIELD(devices, directory, STRING),
 	FIELD(devices, devices, DEVICES),
+	FIELD(devices, links, LINKS),
 	END,
 };
-FIELDS(symlinks) = {FIELD(symlinks, directory, STRING), FIELD(symlinks, links, LINKS), END};
 FIELDS(console) = {
 	FIELD(console, directory, STRING), FIELD(console, ptmx, STRING),
 	FIELD(console, console, STRING),   FIELD(console, height, U32),
@@ -138,8 +146,13 @@ FIELDS(cwd) = {
 FIELDS(signals) = {FIELD(signals, ignored, SIGNALS), END};
 FIELDS(bounding) = {FIELD(bounding, keep, CAPS), FIELD(bounding, last_cap, U32), END};
 FIELDS(user) = {
-	FIELD(user, uid, U32),           FIELD(user, gid, U32),    FIELD(user, groups, U32S),
-	FIELD(user, set_groups, GROUPS), FIELD(user, umask, MODE), END,
+	FIELD(user, uid, U32),
+	FIELD(user, gid, U32),
+	FIELD(user, groups, U32S),
+	FIELD(user, set_groups, GROUPS),
+	FIELD(user, umask, MODE),
+	FIELD(user, same, BOOL),
+	END,
 };
 FIELDS(capabilities) = {
 	FIELD(capabilities, effective, CAPS),   FIELD(capabilities, permitted, CAPS),
