@@ -523,6 +523,18 @@ static inline int sys_wait_pidfd(int pidfd, siginfo_t *info, int options)
 	return r;
 }
 
+/* The same of a child by its pid, which nobody else can have before it is waited for. */
+static inline int sys_wait_pid(pid_t pid, siginfo_t *info, int options)
+{
+	const int by_pid = 1; /* P_PID */
+	int r;
+
+	do
+		r = (int)SYS5(waitid, by_pid, pid, info, options, 0);
+	while (r == -EINTR);
+	return r;
+}
+
 static inline int sys_sched_setattr(pid_t pid, const struct sys_sched_attr *a)
 {
 	return (int)SYS3(sched_setattr, pid, a, 0);

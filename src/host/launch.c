@@ -235,7 +235,7 @@ int launch_start(const struct launch_request *q, struct launch *l, struct err *e
 	l->plan = q->plan;
 	l->trace = q->trace;
 	/* A caller that ignores it makes the kernel reap our children before we can. */
-	r = sys_sigaction(SIGCHLD, &by_default, NULL);
+	r = q->plan->child_ignored ? sys_sigaction(SIGCHLD, &by_default, NULL) : 0;
 	if (r < 0)
 		return err_sys(e, ERR_INTERNAL, r, "watch for children");
 	l->turn = q->turn;

@@ -39,24 +39,19 @@ static int make_beside(void *arg)
 
 void netns_begin(struct netns_maker *m)
 {
-	int pidfd = -EBADF;
 	/* No exit signal: this is nobody's child that others may wait for. */
-	struct clone_args args = {
-		.flags = CLONE_VM | CLONE_FILES | CLONE_CLEAR_SIGHAND | CLONE_PIDFD,
-		.pidfd = (uint64_t)(uintptr_t)&pidfd,
-	};
+	struct clone_args args = {.flags = CLONE_VM | CLONE_FILES | CLONE_CLEAR_SIGHAND};
+	pid_t pid = sys_clone3_stack(&args, m->stack, sizeof(m->stack), make_beside, m);
 
-	if (sys_clone3_stack(&args, m->stack, sizeof(m->stack), make_beside, m) > 0)
-		m->pidfd = pidfd;
+	m->pid = MAX(pid, 0);
 }
 #endif
 
 static void await_maker(struct netns_maker *m)
 {
-	if (m->pidfd < 0)
-		return;
-	(void)sys_wait_pidfd(m->pidfd, NULL, WEXITED | __WALL);
-	m->pidfd = fd_close(m->pidfd);
+	if (m->pid > 0)
+		(void)sys_wait_pid(m->pid, NULL, WEXITED | __WALL);
+	m->pid = 0;
 }
 
 /* At a descriptor that both know, since not every architecture's child shares our memory. */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 
@@ -10,7 +11,7 @@
 #define NETNS_STACK 4096
 
 struct netns_maker {
-	int pidfd;    /* of who is to make it beside us, else -EBADF */
+	pid_t pid;    /* of who is to make it beside us, else 0 */
 	bool claimed; /* by whoever came first: that process, or we */
 	int fd;       /* the namespace once it was made, else -errno */
 	int place;    /* where a child is to put it, while there is one */
@@ -19,7 +20,7 @@ struct netns_maker {
 
 #define NETNS_MAKER_INIT                                                                           \
 	{                                                                                          \
-		.pidfd = -EBADF, .fd = -EBADF, .place = -EBADF                                     \
+		.fd = -EBADF, .place = -EBADF                                                      \
 	}
 
 /* Begin to make one. @m must stay where it is until netns_take() or netns_end(). That nothing can

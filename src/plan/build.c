@@ -144,6 +144,7 @@ static int finish(struct builder *b, struct plan_array argv, struct plan_array e
 		b->plan->oom_score_adj = b->process->oom_score_adj;
 	}
 	b->plan->hooks = plan_creates(b->options->purpose) ? &b->spec->hooks : NULL;
+	b->plan->child_ignored = b->facts->ignored_signals & (1ULL << (SIGCHLD - 1));
 	return block_finish(&b->block, argv, envp, (uint32_t)b->plan->n_slots, &b->plan->block,
 			    b->e);
 }

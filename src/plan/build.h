@@ -174,7 +174,8 @@ struct plan {
 	struct plan_schedule schedule;
 	const char *time_offsets; /* what is written for the clocks; NULL: nothing */
 	bool terminal;
-	unsigned keep_fds; /* descriptors of the caller's, from 3 on, that the process gets */
+	unsigned keep_fds;  /* descriptors of the caller's, from 3 on, that the process gets */
+	bool child_ignored; /* SIGCHLD is, by our caller: the kernel would reap our children */
 	const struct spec_net_device *net_devices;
 	size_t n_net_devices;
 	const struct spec_hooks *hooks; /* NULL for exec */
