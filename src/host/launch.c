@@ -178,33 +178,36 @@ static unsigned deadline(const struct plan *p)
 
 static int start(const struct launch_request *q, struct launch *l, int *slots, struct err *e)
 {
-	_cleanup_close_ int memfd = -EBADF, image = -EBADF, theirs = -EBADF;
+	/* In this order their numbers follow each other. */
+	_cleanup_fd_group_ struct fd_group g = FD_GROUP_INIT;
+	int *theirs = &g.fds[0], *memfd = &g.fds[1], *image = &g.fds[2];
 	const char *argv[] = {PLAN_INIT_NAME, NULL, NULL}, *envp[] = {NULL, NULL};
 	struct child c = {.keep_fds = q->plan->keep_fds, .argv = argv, .envp = envp};
 	char number[12];
 	int pair[2], r;
 	bool enter = false;
 
-	memfd = make_plan_memfd(l, q->plan->block, e);
-	if (memfd < 0)
-		return memfd;
-	trace_mark(q->trace, "seal init's image");
-	image = seal_init_image(q->seal_mode, e);
-	if (image < 0)
-		return image;
 	trace_mark(q->trace, "make the channel");
 	r = sys_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, pair);
 	if (r < 0)
 		return err_sys(e, ERR_INTERNAL, r, "make a channel to init");
 	l->sync_fd = pair[0];
-	theirs = pair[1];
+	*theirs = pair[1];
 	r = channel_set_deadline(l->sync_fd, q->no_deadline ? 0 : deadline(q->plan), e);
 	if (r < 0)
 		return r;
-	(void)str_format(number, sizeof(number), "%d", theirs);
+	trace_mark(q->trace, "write the plan");
+	*memfd = make_plan_memfd(l, q->plan->block, e);
+	if (*memfd < 0)
+		return *memfd;
+	trace_mark(q->trace, "seal init's image");
+	*image = seal_init_image(q->seal_mode, e);
+	if (*image < 0)
+		return *image;
+	(void)str_format(number, sizeof(number), "%d", *theirs);
 	argv[1] = number;
-	c.image_fd = image;
-	c.sync_fd = theirs;
+	c.image_fd = *image;
+	c.sync_fd = *theirs;
 #ifdef CORACLE_FAULT
 	const char *fault = getenv("CORACLE_FAULT");
 
@@ -220,7 +223,7 @@ static int start(const struct launch_request *q, struct launch *l, int *slots, s
 		r = slots_open_late(q, slots, e);
 	trace_mark(q->trace, "send the plan");
 	if (r == 0)
-		r = channel_send_setup(l->sync_fd, memfd, q->plan->block->size, slots,
+		r = channel_send_setup(l->sync_fd, *memfd, q->plan->block->size, slots,
 				       (uint32_t)q->plan->n_slots, e);
 	return r;
 }
@@ -244,7 +247,6 @@ int launch_start(const struct launch_request *q, struct launch *l, struct err *e
 		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
 	trace_mark(q->trace, "open what init cannot");
 	r = slots_open(q, slots, e);
-	trace_mark(q->trace, "write the plan");
 	if (r == 0)
 		r = start(q, l, slots, e);
 	slots_close(q, slots);
