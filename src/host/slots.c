@@ -61,12 +61,16 @@ static int open_namespace(const char *path, uint64_t wanted, struct err *e)
 	return TAKE_FD(fd);
 }
 
-static int open_cgroup(const struct launch_request *q, int hierarchy, struct err *e)
+static int open_cgroup(const struct launch_request *q, const struct plan_slot_source *s,
+		       struct err *e)
 {
 	const struct cgroup_ref *ref = &q->cgroup->ref;
-	const char *path = hierarchy < 0 ? ref->unified_dir : ref->v1_dirs[hierarchy];
+	const char *path = s->hierarchy < 0 ? ref->unified_dir : ref->v1_dirs[s->hierarchy];
 
-	return open_tree(path, false, false, e);
+	if (path[0] == '\0')
+		path = s->path;
+	return path ? open_tree(path, false, false, e)
+		    : err_set(e, ERR_CGROUP, -ENOENT, "the container has no cgroup to show");
 }
 
 static int open_slot(const struct launch_request *q, const struct plan_slot_source *s,
@@ -86,7 +90,7 @@ static int open_slot(const struct launch_request *q, const struct plan_slot_sour
 		fd = sys_openat(AT_FDCWD, s->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
 		return fd < 0 ? err_sys(e, ERR_IO, fd, "open \"%s\"", s->path) : fd;
 	case SLOT_CGROUP:
-		return open_cgroup(q, s->hierarchy, e);
+		return open_cgroup(q, s, e);
 	case SLOT_INSTANCE:
 		return idmapped_make_instance(s, e);
 	case SLOT_ROOT:

@@ -668,9 +668,14 @@ static void bind_cgroup(struct builder *b, struct resolved *m, int hierarchy, co
 
 	bound.mount = &mount;
 	if (b->facts->admin && own[0] != '\0')
-		slot = plan_add_slot(b, (struct plan_slot_source){.kind = SLOT_CGROUP,
-								  .hierarchy = hierarchy,
-								  .origin = m->origin});
+		slot = plan_add_slot(
+			b,
+			(struct plan_slot_source){
+				.kind = SLOT_CGROUP,
+				.hierarchy = hierarchy,
+				/* Where none could be made, the process stays in the caller's. */
+				.path = self[0] != '\0' ? join(b, mount_point, self) : NULL,
+				.origin = m->origin});
 	add_bind(b, &bound, join(b, mount_point, own[0] != '\0' ? own : self), slot);
 }
 

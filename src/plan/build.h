@@ -74,7 +74,7 @@ enum plan_slot_kind {
 	SLOT_TARGET,   /* exec, mounts: a pidfd of the container's init */
 	SLOT_LISTENER, /* create: the socket on which start will knock */
 	SLOT_APPEND,   /* path, made if missing, for appending */
-	SLOT_CGROUP,   /* a detached copy of the container's cgroup directory, by hierarchy */
+	SLOT_CGROUP,   /* the same of its cgroup, by hierarchy; without one of its own, of path */
 	SLOT_DEVICE,   /* a detached mount of a new device node; else of the one at path */
 	SLOT_INSTANCE, /* a detached mount of a new file system, whose source is path */
 	SLOT_ROOT,     /* the root filesystem: attached as plan->shared says, or an image's mount */

@@ -38,11 +38,20 @@ bool plan_cgroup_late(const struct plan_cgroup *plan)
 	return false;
 }
 
+/* Its own, or where none can be made the caller's, at a path of the host's. */
+static bool shows_cgroup(const struct spec *spec)
+{
+	for (size_t n = 0; n < spec->n_mounts && !spec_namespace_find(spec, NS_CGROUP); n++)
+		if (str_eq(spec->mounts[n].type, "cgroup"))
+			return true;
+	return false;
+}
+
 bool plan_cgroup_needs_self(const struct spec *spec, const struct facts *facts,
 			    enum cgroup_manager manager)
 {
 	return manager == CGROUP_MANAGER_CGROUPFS && spec->linux_.cgroups_path[0] == '\0' &&
-	       is_delegate(facts);
+	       (is_delegate(facts) || shows_cgroup(spec));
 }
 
 static int path_invalid(struct err *e, const char *text)

@@ -230,6 +230,12 @@ def test_no_cgroups(podman):
     assert podman("run", "--rm", "--cgroups=disabled", "demo", "echo", "ok") == "ok\n"
 
 
+def test_host_cgroups(podman):
+    """Also where the container can have none of its own."""
+    out = podman("run", "--rm", "--cgroupns", "host", "demo", "ls", "/sys/fs/cgroup")
+    assert "cgroup.procs" in out.split()
+
+
 def test_host_namespaces(podman, world):
     ipc = ["--ipc", "host"] if world.root else []  # Podman wants the host's mqueue for it
     out = podman("run", "--rm", "--pid", "host", *ipc, "--uts", "host", "--network", "host",
