@@ -52,6 +52,15 @@ static void read_options(const struct init *i, struct plan_array a)
 	read_bytes(o, a.n * sizeof(*o));
 }
 
+static void read_rules(const struct init *i, struct plan_array a)
+{
+	const struct plan_landlock_rule *r = init_array(i, a, sizeof(*r));
+
+	read_bytes(r, a.n * sizeof(*r));
+	for (uint32_t n = 0; n < a.n; n++)
+		read_string(i, r[n].path);
+}
+
 static void read_field(struct init *i, const struct print_field *f, const void *operand)
 {
 	const void *at = (const char *)operand + f->offset;
@@ -96,8 +105,13 @@ static void read_field(struct init *i, const struct print_field *f, const void *
 		read_bytes(init_array(i, a, sizeof(struct plan_symlink)),
 			   a.n * sizeof(struct plan_symlink));
 		return;
+	case PRINT_RULES:
+		memcpy(&a, at, sizeof(a));
+		read_rules(i, a);
+		return;
 	case PRINT_U32:
 	case PRINT_U64:
+	case PRINT_HEX:
 	case PRINT_MODE:
 	case PRINT_BOOL:
 	case PRINT_GROUPS:
@@ -161,6 +175,7 @@ bool read_block(const struct plan_block *block, size_t size)
 	i.block = copy;
 	i.page = &page;
 	i.n_slots = copy->n_slots < PLAN_SLOTS_MAX ? copy->n_slots : PLAN_SLOTS_MAX;
+	i.n_own_slots = PLAN_OWN_SLOTS_MAX;
 	if (setjmp(refused) == 0) {
 		/* As main() does. */
 		init_relocate(&i, copy->argv);
