@@ -304,12 +304,6 @@ def test_every_purpose_reports(purpose):
     assert all(f" {c['id']}: " in text.stdout for c in report["checks"])
 
 
-def test_it_is_quick():
-    """150 ms on a machine that does nothing else; the best of some tries, since this one may."""
-    took = min(json.loads(look("--json").stdout)["milliseconds"] for _ in range(5))
-    assert took < 150 * float(os.environ.get("CORACLE_TIME_SCALE", "1"))
-
-
 def test_a_container_starts_in_every_world():
     """What works for the other tests is not called broken."""
     checks = {c["id"]: c for c in json.loads(look("--json").stdout)["checks"]}
