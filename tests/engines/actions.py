@@ -12,7 +12,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from test_podman import LOOP, make_image  # noqa: E402
+from engine import LOOP, make_image  # noqa: E402
 
 SECONDS = 120
 # Behind these a command's output differs from run to run, or belongs to the runtime.

@@ -5,8 +5,6 @@ import subprocess
 
 import pytest
 
-from test_podman import podman  # noqa: F401 — a fixture
-
 import worlds
 
 FILES = "cd /sys/fs/cgroup; cat memory.max memory.swap.max cpu.max pids.max"
@@ -23,7 +21,7 @@ def controllers(world):
 
 
 @pytest.fixture(params=["cgroupfs", "systemd"])
-def limited(request, podman, world):  # noqa: F811
+def limited(request, podman, world):
     """Podman with the manager; ordinary users' limits need systemd's."""
     world.need({"memory", "cpu", "pids"} <= set(controllers(world)), "needs memory, cpu and pids")
     world.need(request.param == "systemd" or world.host_root, "needs root for Podman's cgroupfs")
@@ -34,7 +32,7 @@ def limited(request, podman, world):  # noqa: F811
     podman.flags.pop()
 
 
-def reload_systemd(podman):  # noqa: F811
+def reload_systemd(podman):
     if podman.manager == "systemd" and shutil.which("systemctl"):
         own = [] if os.geteuid() == 0 else ["--user"]
         subprocess.run(["systemctl", *own, "daemon-reload"], check=True, timeout=300)
