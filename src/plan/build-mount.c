@@ -1,203 +1,14 @@
-/* Mounts: every option is resolved here, once; init sees attributes, options and a source. */
+/* Mounts: what becomes of each, when its options are resolved (build-mount-options.c); init sees
+ * attributes, options and a source. */
 #include <errno.h>
 
 #include "base/fscontext.h"
 #include "base/str.h"
 #include "base/sys.h"
-#include "plan/build.h"
+#include "plan/build-mount.h"
 #include "plan/mount-options.h"
 
 #define DATA_MAX 4095 /* what mount(2) takes: a page */
-
-/* One mount, its options taken apart. */
-struct resolved {
-	const struct spec_mount *mount;
-	const char *origin;
-	bool bind, recursive, remount;
-	bool super_ro;       /* "ro" was asked for: for a new instance, of the instance too */
-	bool peer;           /* what is mounted on it appears on the host, as asked for */
-	uint32_t flags;      /* enum plan_mount_flags */
-	uint64_t ms, old_ms; /* flags of the instance as MS_*; those that only mount(2) knows */
-	bool has_idmap, recursive_idmap;
-	const char *idmap; /* what follows "idmap=" */
-	struct plan_mount_attr attr;
-	const char **words; /* options for the file system, as they are */
-	uint32_t n_words;
-};
-
-static int bad_mount(struct builder *b, const struct resolved *m, const char *what,
-		     const char *option)
-{
-	(void)err_set(b->e, ERR_CONFIG_INVALID, -EINVAL, "%s \"%s\"", what, option);
-	return err_where(b->e, "%s.options", m->origin);
-}
-
-static void add_word(struct resolved *m, const char *word)
-{
-	m->words[m->n_words++] = word;
-}
-
-static void merge(uint64_t *set, uint64_t *clear, const struct mount_option *o)
-{
-	*set = (*set & ~o->clear) | o->set;
-	*clear = (*clear & ~o->set) | o->clear;
-	/* The field of access times is cleared as a whole whenever it is set. */
-	if (o->clear == MOUNT_ATTR__ATIME)
-		*clear |= MOUNT_ATTR__ATIME;
-}
-
-/* "idmap=uids=…;gids=…", crun's way to give mappings. Returns whether @text is that. */
-static bool take_mappings(struct resolved *m, const char *text)
-{
-	bool recursive = str_starts(text, "ridmap=");
-
-	if (!recursive && !str_starts(text, "idmap="))
-		return false;
-	m->has_idmap = true;
-	m->recursive_idmap = recursive;
-	m->idmap = strchr(text, '=') + 1;
-	return true;
-}
-
-/* crun knows these names; the kernel has nothing to do what they say. */
-static const char *const not_recursive[] = {"rasync", "rdirsync", "rmand", "rnomand", "rsync"};
-
-static int apply_option(struct builder *b, struct resolved *m, const char *text)
-{
-	const struct mount_option *o = mount_option_find(text);
-
-	if (!o) {
-		if (take_mappings(m, text))
-			return 0;
-		for (size_t n = 0; n < ARRAY_SIZE(not_recursive); n++)
-			if (str_eq(text, not_recursive[n]))
-				return bad_mount(
-					b, m,
-					"it belongs to a file system, not to the mounts of "
-					"a tree:",
-					text);
-		if (m->bind)
-			return bad_mount(b, m, "a bind mount has no file system to take", text);
-		add_word(m, text);
-		return 0;
-	}
-	switch ((enum mount_option_kind)o->kind) {
-	case OPTION_ATTR:
-		merge(&m->attr.set, &m->attr.clear, o);
-		m->super_ro = m->attr.set & MOUNT_ATTR_RDONLY;
-		break;
-	case OPTION_REC_ATTR:
-		merge(&m->attr.rec_set, &m->attr.rec_clear, o);
-		break;
-	case OPTION_PROPAGATION:
-		m->attr.propagation = o->set;
-		break;
-	case OPTION_SUPER:
-		m->ms = (m->ms & ~o->clear) | o->set;
-		if (!m->bind)
-			add_word(m, text);
-		break;
-	case OPTION_OLD:
-		m->old_ms = (m->old_ms & ~o->clear) | o->set;
-		break;
-	case OPTION_EXTRA:
-		m->flags |= (uint32_t)o->set;
-		break;
-	case OPTION_IDMAP:
-		m->has_idmap = true;
-		m->recursive_idmap = o->set & MS_REC;
-		break;
-	case OPTION_REMOUNT:
-		m->remount = true;
-		break;
-	case OPTION_BIND:
-	case OPTION_IGNORED:
-		break;
-	}
-	return 0;
-}
-
-/* What only makes sense for one kind of mount is wrong on another, not ignored. */
-static int check_flags(struct builder *b, const struct resolved *m)
-{
-	const uint32_t links = PLAN_MOUNT_COPY_SYMLINK | PLAN_MOUNT_SOURCE_NOFOLLOW;
-
-	if (!m->bind && (m->flags & links))
-		return bad_mount(b, m, "only a bind mount has a source to take",
-				 m->flags & PLAN_MOUNT_COPY_SYMLINK ? "copy-symlink"
-								    : "src-nofollow");
-	if ((m->flags & PLAN_MOUNT_COPY_UP) && (m->bind || !str_eq(m->mount->type, "tmpfs")))
-		return bad_mount(b, m, "only a tmpfs takes", "tmpcopyup");
-	if ((m->flags & PLAN_MOUNT_COPY_UP) && (m->flags & PLAN_MOUNT_ROOT))
-		return bad_mount(b, m, "the whole root filesystem is too much for", "tmpcopyup");
-	return 0;
-}
-
-/* "remount": the mount is there already, by an earlier entry. */
-static int check_remount(struct builder *b, const struct resolved *m, size_t index)
-{
-	if (m->n_words > 0 || m->ms != 0 || m->old_ms != 0 || m->has_idmap ||
-	    (m->flags & ~(uint32_t)PLAN_MOUNT_ROOT))
-		return bad_mount(b, m, "only flags of the mount can be changed by", "remount");
-	for (size_t n = 0; n < index; n++)
-		if (str_eq(b->spec->mounts[n].destination, m->mount->destination))
-			return 0;
-	return bad_mount(b, m, "there is no earlier mount at the same destination for", "remount");
-}
-
-/* Is @path the root, whatever the root filesystem holds? */
-static bool is_root(const char *path)
-{
-	while (*path == '/' || (*path == '.' && (path[1] == '/' || path[1] == '\0')))
-		path++;
-	return *path == '\0';
-}
-
-static bool is_bind(const struct spec_mount *m, bool *ret_recursive)
-{
-	bool bind = str_eq(m->type, "bind");
-
-	*ret_recursive = false;
-	for (size_t k = 0; k < m->options.n; k++) {
-		const struct mount_option *o = mount_option_find(m->options.items[k]);
-
-		if (o && o->kind == OPTION_BIND) {
-			bind = true;
-			*ret_recursive = o->set & MS_REC;
-		}
-	}
-	return bind;
-}
-
-static int resolve(struct builder *b, size_t n, struct resolved *m)
-{
-	const struct spec_mount *mount = &b->spec->mounts[n];
-	int r = 0;
-
-	*m = (struct resolved){
-		.mount = mount,
-		.origin = plan_origin(b, "mounts[%u]", (unsigned)n),
-		.flags = is_root(mount->destination) ? PLAN_MOUNT_ROOT : 0,
-		.has_idmap = mount->uid_mappings.n > 0,
-		.words = arena_newn(b->arena, const char *, mount->options.n + 3),
-	};
-	if (!m->words)
-		return err_set(b->e, ERR_INTERNAL, -ENOMEM, "out of memory");
-	/* Whether it is a bind decides what the other options mean. */
-	m->bind = is_bind(mount, &m->recursive);
-	for (size_t k = 0; k < mount->options.n && r == 0; k++)
-		r = apply_option(b, m, mount->options.items[k]);
-	if (r == 0 && m->remount)
-		return check_remount(b, m, n);
-	if (r == 0 && !m->bind && mount->type[0] == '\0') {
-		(void)err_set(b->e, ERR_CONFIG_INVALID, -EINVAL,
-			      "needs a type, or the option \"bind\" or \"rbind\"");
-		return err_where(b->e, "%s", m->origin);
-	}
-	if (m->flags & PLAN_MOUNT_ROOT)
-		b->root_mounts++;
-	return r < 0 ? r : check_flags(b, m);
-}
 
 /* --- binds ----------------------------------------------------------------------------------- */
 
@@ -214,7 +25,7 @@ static uint64_t slot_propagation(const struct builder *b, uint64_t wanted)
 	return !(wanted & MS_REC) || (wanted & MS_SHARED) ? wanted | MS_SLAVE : wanted;
 }
 
-static void add_bind(struct builder *b, const struct resolved *m, const char *source,
+static void add_bind(struct builder *b, const struct resolved_mount *m, const char *source,
 		     plan_slot slot)
 {
 	struct plan_mount_attr attr = m->attr;
@@ -233,7 +44,7 @@ static void add_bind(struct builder *b, const struct resolved *m, const char *so
 
 /* A shared bind in a shared root goes both ways (Kubernetes' "Bidirectional"). Not out of a user
  * namespace: for the kernel too the mounts of a less privileged one are slaves. */
-static bool is_peer(const struct builder *b, const struct resolved *m)
+static bool is_peer(const struct builder *b, const struct resolved_mount *m)
 {
 	return (m->attr.propagation & MS_SHARED) && b->facts->admin && !b->new_user_ns &&
 	       !b->joined_user_ns &&
@@ -241,7 +52,7 @@ static bool is_peer(const struct builder *b, const struct resolved *m)
 }
 
 /* The source of a bind as an absolute path. */
-static int find_source(struct builder *b, const struct resolved *m, const char **ret)
+static int find_source(struct builder *b, const struct resolved_mount *m, const char **ret)
 {
 	const char *source = m->mount->source;
 
@@ -258,7 +69,7 @@ static int find_source(struct builder *b, const struct resolved *m, const char *
 /* Does init open the source itself? Before the root filesystem covers the host's "/": a way that
  * leads up to there and down again, as that of /etc/os-release does, would go on in the root
  * filesystem. Only what init has no slot for is opened when it is bound. */
-static bool is_ahead(const struct builder *b, const struct resolved *m)
+static bool is_ahead(const struct builder *b, const struct resolved_mount *m)
 {
 	return m->bind && !m->remount && !m->has_idmap && !is_peer(b, m) && !b->host_opens &&
 	       !b->tree_ns;
@@ -267,14 +78,14 @@ static bool is_ahead(const struct builder *b, const struct resolved *m)
 int plan_sources(struct builder *b)
 {
 	unsigned root_mounts = b->root_mounts;
-	struct resolved m;
+	struct resolved_mount m;
 	const char *source;
 	int r = 0;
 
 	for (size_t n = 0; n < b->spec->n_mounts && b->n_sources < PLAN_OWN_SLOTS_MAX; n++) {
-		if (!is_bind(&b->spec->mounts[n], &m.recursive))
+		if (!mount_is_bind(&b->spec->mounts[n], &m.recursive))
 			continue;
-		r = resolve(b, n, &m);
+		r = mount_resolve(b, n, &m);
 		if (r == 0 && !is_ahead(b, &m))
 			continue;
 		if (r == 0)
@@ -292,7 +103,7 @@ int plan_sources(struct builder *b)
 	return 0;
 }
 
-static int plan_bind(struct builder *b, struct resolved *m)
+static int plan_bind(struct builder *b, struct resolved_mount *m)
 {
 	const uint32_t nofollow = PLAN_MOUNT_SOURCE_NOFOLLOW | PLAN_MOUNT_COPY_SYMLINK;
 	const struct plan_mount_userns *userns = NULL;
@@ -327,7 +138,7 @@ static int plan_bind(struct builder *b, struct resolved *m)
 /* --- new instances --------------------------------------------------------------------------- */
 
 /* "key=value" and "flag", for a context of the mount API. */
-static struct plan_array options_array(struct builder *b, const struct resolved *m)
+static struct plan_array options_array(struct builder *b, const struct resolved_mount *m)
 {
 	struct plan_option *options = arena_newn(b->arena, struct plan_option, m->n_words);
 
@@ -347,7 +158,7 @@ static struct plan_array options_array(struct builder *b, const struct resolved 
 }
 
 /* A context of the mount API takes short values only, and some flags not at all. */
-static bool needs_old_call(const struct resolved *m, const char *source)
+static bool needs_old_call(const struct resolved_mount *m, const char *source)
 {
 	if (m->old_ms != 0 || strlen(source) >= FSCONTEXT_VALUE_MAX)
 		return true;
@@ -361,7 +172,7 @@ static bool needs_old_call(const struct resolved *m, const char *source)
 }
 
 /* All options for mount(2): flags of the instance are not among its data. */
-static int old_data(struct builder *b, const struct resolved *m, bool labelled, plan_str *ret)
+static int old_data(struct builder *b, const struct resolved_mount *m, bool labelled, plan_str *ret)
 {
 	char *data = arena_alloc(b->arena, DATA_MAX + 1);
 	size_t len = 0;
@@ -416,7 +227,7 @@ static int read_label(struct builder *b)
 
 /* The kernel's own file systems are labelled by its policy; what the configuration labels itself is
  * left alone. */
-static bool takes_label(const struct builder *b, const struct resolved *m, const char *fstype)
+static bool takes_label(const struct builder *b, const struct resolved_mount *m, const char *fstype)
 {
 	static const char *const none[] = {"proc", "sysfs", "cgroup", "cgroup2"};
 
@@ -441,8 +252,8 @@ struct plan_empty plan_empty_mount(struct builder *b)
 /* --- new instances, continued ------------------------------------------------------------------
  */
 
-static int add_mount(struct builder *b, struct resolved *m, const char *fstype, const char *source,
-		     const char *target, struct plan_mount o)
+static int add_mount(struct builder *b, struct resolved_mount *m, const char *fstype,
+		     const char *source, const char *target, struct plan_mount o)
 {
 	struct block *k = &b->block;
 	int r = 0;
@@ -492,7 +303,7 @@ static bool needs_host_proc(const struct builder *b, const char *type)
 	       !(b->plan->namespaces & CLONE_NEWPID);
 }
 
-static bool has_option(const struct resolved *m, const char *key)
+static bool has_option(const struct resolved_mount *m, const char *key)
 {
 	for (uint32_t n = 0; n < m->n_words; n++)
 		if (str_starts(m->words[n], key))
@@ -518,7 +329,7 @@ static bool is_mounted(const struct builder *b, const char *path)
 /* An instance of sysfs shows the network devices of our network namespace; the kernel gives it only
  * to who owns that one. Then the host's is shown, if that was asked for read-only, and without the
  * host's cgroups (which can be covered, not unmounted). */
-static struct plan_mount sysfs_instead(struct builder *b, const struct resolved *m)
+static struct plan_mount sysfs_instead(struct builder *b, const struct resolved_mount *m)
 {
 	const char *cgroups = arena_format(b->arena, "%s/fs/cgroup", m->mount->destination);
 	struct plan_mount o = {.flags = PLAN_MOUNT_NO_SYMLINKS};
@@ -539,7 +350,7 @@ static struct plan_mount sysfs_instead(struct builder *b, const struct resolved 
 
 /* The mapping of a mount is given by who has power over the file system: the host half makes it,
  * and init attaches it like a bind. */
-static int plan_mapped_instance(struct builder *b, struct resolved *m)
+static int plan_mapped_instance(struct builder *b, struct resolved_mount *m)
 {
 	const struct plan_mount_userns *userns = NULL;
 	const char *type = m->mount->type;
@@ -551,17 +362,17 @@ static int plan_mapped_instance(struct builder *b, struct resolved *m)
 		return err_where(b->e, "%s", m->origin);
 	}
 	if ((m->flags & PLAN_MOUNT_COPY_UP) || needs_old_call(m, m->mount->source))
-		return bad_mount(b, m, "an id-mapped mount does not go with an option of",
+		return mount_bad(b, m, "an id-mapped mount does not go with an option of",
 				 m->flags & PLAN_MOUNT_COPY_UP ? "tmpcopyup" : "mount(2)");
 	if (m->super_ro)
-		add_word(m, "ro");
+		mount_add_word(m, "ro");
 	if (takes_label(b, m, type)) {
 		char *word = arena_format(b->arena, "%s=%s", b->label_option,
 					  b->spec->linux_.mount_label);
 
 		if (!word)
 			return err_set(b->e, ERR_INTERNAL, -ENOMEM, "out of memory");
-		add_word(m, word);
+		mount_add_word(m, word);
 	}
 	r = plan_mount_idmap(b, m->mount, m->idmap, m->origin, &userns);
 	if (r < 0)
@@ -592,7 +403,7 @@ static bool is_instance(const struct spec_mount *m)
 }
 
 /* The directories in the new file system @m on which the configuration mounts others later. */
-static struct plan_array places_inside(struct builder *b, const struct resolved *m)
+static struct plan_array places_inside(struct builder *b, const struct resolved_mount *m)
 {
 	const struct spec_mount *end = b->spec->mounts + b->spec->n_mounts;
 	plan_str *names = arena_newn(b->arena, plan_str, b->spec->n_mounts);
@@ -611,7 +422,7 @@ static struct plan_array places_inside(struct builder *b, const struct resolved 
 	return block_array(&b->block, names, count, sizeof(*names));
 }
 
-static int plan_instance(struct builder *b, struct resolved *m)
+static int plan_instance(struct builder *b, struct resolved_mount *m)
 {
 	const char *type = m->mount->type;
 	struct plan_mount o = {0};
@@ -634,7 +445,7 @@ static int plan_instance(struct builder *b, struct resolved *m)
 			o.flags |= PLAN_MOUNT_COPY_OWNER;
 	} else if (m->super_ro && !kernel_instance(type)) {
 		m->ms |= MS_RDONLY;
-		add_word(m, "ro");
+		mount_add_word(m, "ro");
 	} else if (str_eq(type, "tmpfs")) {
 		o.inside = places_inside(b, m);
 	}
@@ -655,7 +466,8 @@ static const char *join(struct builder *b, const char *directory, const char *pa
 
 /* The container's cgroup in one hierarchy, bound to @target: its own directory and nothing above.
  */
-static void bind_cgroup(struct builder *b, struct resolved *m, int hierarchy, const char *target)
+static void bind_cgroup(struct builder *b, struct resolved_mount *m, int hierarchy,
+			const char *target)
 {
 	const struct facts_cgroup *f = &b->facts->cgroup;
 	const struct cgroup_hierarchy *v1 = hierarchy >= 0 ? b->plan->cgroup.v1[hierarchy] : NULL;
@@ -664,7 +476,7 @@ static void bind_cgroup(struct builder *b, struct resolved *m, int hierarchy, co
 	const char *self = v1 ? v1->self_path : f->unified_self_path;
 	plan_slot slot = PLAN_NO_SLOT;
 	struct spec_mount mount = {.destination = target};
-	struct resolved bound = *m;
+	struct resolved_mount bound = *m;
 
 	bound.mount = &mount;
 	if (b->facts->admin && own[0] != '\0')
@@ -697,14 +509,14 @@ static struct plan_array places_of_hierarchies(struct builder *b, bool v1)
 /* Unified: an instance rooted at our own cgroup namespace if there is one, else a bind of our own
  * directory; the rest of the host's tree is never shown. Hybrid and v1: the old layout, a tmpfs
  * with one directory for each hierarchy in which the container has a cgroup. */
-static int plan_cgroup_mount(struct builder *b, struct resolved *m)
+static int plan_cgroup_mount(struct builder *b, struct resolved_mount *m)
 {
 	const struct facts_cgroup *f = &b->facts->cgroup;
 	const char *target = m->mount->destination;
 	bool namespaced = b->plan->namespaces & CLONE_NEWCGROUP;
 	bool systemd = b->plan->cgroup.manager == CGROUP_MANAGER_SYSTEMD;
 	const struct plan_mount none = {0};
-	struct resolved base = *m;
+	struct resolved_mount base = *m;
 	struct plan_mount old = {0};
 	const char *mode = "mode=755";
 	int r;
@@ -752,7 +564,7 @@ static bool is_cgroup(const char *type)
 
 /* --- a container that runs -------------------------------------------------------------------- */
 
-static int cannot_add(struct builder *b, const struct resolved *m, const char *what)
+static int cannot_add(struct builder *b, const struct resolved_mount *m, const char *what)
 {
 	(void)err_set(b->e, ERR_UNSUPPORTED, -EOPNOTSUPP,
 		      "%s cannot be added to a running container", what);
@@ -760,7 +572,7 @@ static int cannot_add(struct builder *b, const struct resolved *m, const char *w
 }
 
 /* Paths in it are its own to change, and so is its /proc; no path of the host is there any more. */
-static int prepare_live(struct builder *b, struct resolved *m)
+static int prepare_live(struct builder *b, struct resolved_mount *m)
 {
 	if (m->flags & PLAN_MOUNT_ROOT)
 		return cannot_add(b, m, "a mount on \"/\"");
@@ -787,9 +599,9 @@ int plan_mounts(struct builder *b)
 	int r = read_label(b);
 
 	for (size_t n = 0; n < b->spec->n_mounts && r == 0; n++) {
-		struct resolved m;
+		struct resolved_mount m;
 
-		r = resolve(b, n, &m);
+		r = mount_resolve(b, n, &m);
 		if (r == 0 && b->live)
 			r = prepare_live(b, &m);
 		if (r < 0)
