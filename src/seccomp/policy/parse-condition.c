@@ -665,32 +665,31 @@ static int parse_primary(struct parser *p, const struct policy_node **ret)
 	return r;
 }
 
-static int parse_all(struct parser *p, const struct policy_node **ret)
+/* @level 0 is what && joins, 1 what || joins: those bind less. */
+static int parse_joined(struct parser *p, unsigned level, const struct policy_node **ret)
 {
-	const struct policy_node *right;
-	int r = parse_primary(p, ret);
+	static const struct {
+		enum policy_sign sign;
+		enum policy_node_kind kind;
+	} joints[] = {{SIGN_AND, NODE_AND}, {SIGN_OR, NODE_OR}};
+	const struct policy_node *left = NULL;
+	int r = 0;
 
-	while (r == 0 && parse_at_sign(p, SIGN_AND)) {
-		r = parse_next(p);
+	do {
+		const struct policy_node *right;
+
+		if (left)
+			r = parse_next(p);
 		if (r == 0)
-			r = parse_primary(p, &right);
+			r = level ? parse_joined(p, level - 1, &right) : parse_primary(p, &right);
 		if (r == 0)
-			r = join(p, NODE_AND, *ret, right, ret);
-	}
+			r = join(p, joints[level].kind, left, right, &left);
+	} while (r == 0 && parse_at_sign(p, joints[level].sign));
+	*ret = left;
 	return r;
 }
 
 int parse_condition(struct parser *p, const struct policy_node **ret)
 {
-	const struct policy_node *right;
-	int r = parse_all(p, ret);
-
-	while (r == 0 && parse_at_sign(p, SIGN_OR)) {
-		r = parse_next(p);
-		if (r == 0)
-			r = parse_all(p, &right);
-		if (r == 0)
-			r = join(p, NODE_OR, *ret, right, ret);
-	}
-	return r;
+	return parse_joined(p, 1, ret);
 }
