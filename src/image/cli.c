@@ -14,46 +14,10 @@
 
 /* --- messages -------------------------------------------------------------------------------- */
 
-static void print_log_json(const char *level, const struct err *e, const char *text)
-{
-	struct json_writer w;
-	const char *line;
-	struct arena a;
-	char when[40];
-	time_t now = time(NULL);
-	struct tm tm;
-	size_t len;
-
-	(void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-	arena_init(&a, NULL, 0);
-	json_writer_init(&w, &a, false);
-	json_object_begin(&w);
-	json_kv_string(&w, "level", level);
-	json_kv_string(&w, "msg", text);
-	json_kv_string(&w, "time", when);
-	if (e)
-		json_kv_string(&w, "code", err_name(e->id));
-	if (e && e->hint[0])
-		json_kv_string(&w, "hint", e->hint);
-	json_object_end(&w);
-	if (json_writer_finish(&w, &line, &len) == 0)
-		(void)fwrite(line, 1, len, stderr);
-	arena_done(&a);
-}
-
 int cli_fail(struct cli *c, const struct err *e)
 {
-	char text[600];
-
 	progress_end(&c->progress);
-	err_message(e, text, sizeof(text));
-	if (c->log_json)
-		print_log_json("error", e, text);
-	else
-		fprintf(stderr, "%s: %s\n", c->program, text);
-	if (!c->log_json && e->hint[0] && isatty(STDERR_FILENO))
-		fprintf(stderr, "  hint: %s\n", e->hint);
-	return 1;
+	return tool_fail(&c->tool, e);
 }
 
 void cli_warn(struct cli *c, const char *fmt, ...)
@@ -65,40 +29,23 @@ void cli_warn(struct cli *c, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)str_vformat(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (c->log_json)
-		print_log_json("warning", NULL, text);
-	else
-		fprintf(stderr, "%s: warning: %s\n", c->program, text);
+	tool_warn(&c->tool, text);
 }
 
 int cli_usage(struct cli *c, const char *fmt, ...)
 {
-	struct err e = {0};
 	char text[300];
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)str_vformat(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	(void)err_set(&e, ERR_USAGE, -EINVAL, "%s: %s", c->command->name, text);
-	(void)err_hint(&e, "try '%s %s --help'", c->program, c->command->name);
-	return cli_fail(c, &e);
+	return tool_usage(&c->tool, text);
 }
 
 int cli_print_json(struct cli *c, struct json_writer *w)
 {
-	struct err e = {0};
-	const char *text;
-	size_t len;
-	int r = json_writer_finish(w, &text, &len);
-
-	if (r == 0)
-		r = io_write_all(STDOUT_FILENO, text, len);
-	if (r < 0) {
-		(void)err_sys(&e, ERR_IO, r, "write the result");
-		return cli_fail(c, &e);
-	}
-	return 0;
+	return tool_print_json(&c->tool, w);
 }
 
 /* --- words ----------------------------------------------------------------------------------- */
@@ -152,20 +99,7 @@ bool cli_parse_digest(const char *text, enum image_hash *ret_hash, uint8_t *ret_
 	return true;
 }
 
-/* --- help and the options of all commands ---------------------------------------------------- */
-
-void cli_print_help(const struct cli *c)
-{
-	const struct image_command *k = c->command;
-
-	printf("Usage: coracle image %s [OPTION]...%s%s\n\n%c%s.\n\nOptions:\n%s"
-	       "      --json            print the result as JSON\n"
-	       "  -q, --quiet           show no progress\n"
-	       "      --log-format F    messages as text (default) or json\n"
-	       "  -h, --help            show this help\n",
-	       k->name, k->arguments[0] ? " " : "", k->arguments, k->summary[0] - 'a' + 'A',
-	       k->summary + 1, k->help);
-}
+/* --- the options of all commands -------------------------------------------------------------- */
 
 int cli_option(struct cli *c, int opt)
 {
@@ -177,13 +111,12 @@ int cli_option(struct cli *c, int opt)
 		c->quiet = true;
 		return 1;
 	case CLI_LOG_FORMAT:
-		c->log_json = str_eq(optarg, "json");
-		return c->log_json || str_eq(optarg, "text");
+		return tool_take_log_format(&c->tool, optarg);
 	case CLI_STORE:
 		c->store = optarg;
 		return 1;
 	case 'h':
-		cli_print_help(c);
+		tool_print_help(&c->tool);
 		exit(0);
 	default:
 		return 0;

@@ -8,27 +8,16 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "companion/tool.h"
 #include "image/progress.h"
 #include "image/scan.h"
 
-struct image_command;
-
 struct cli {
-	const char *program;                 /* for messages: "coracle image", "mkcomposefs" */
-	const struct image_command *command; /* NULL for other programs' names */
-	bool json;                           /* results as JSON */
-	bool log_json;                       /* messages as JSON */
-	bool quiet;                          /* no progress */
-	const char *store;                   /* the image store; NULL: the default one */
+	struct tool tool;
+	bool json;         /* results as JSON */
+	bool quiet;        /* no progress */
+	const char *store; /* the image store; NULL: the default one */
 	struct progress progress;
-};
-
-struct image_command {
-	const char *name;
-	const char *arguments;
-	const char *summary;
-	const char *help; /* the options, a line each */
-	int (*run)(struct cli *c, int argc, char **argv);
 };
 
 /* Print the failure and return the exit status for it: 1. */
@@ -37,7 +26,7 @@ int cli_fail(struct cli *c, const struct err *e);
 /* A warning, on one line; not a failure. */
 void cli_warn(struct cli *c, const char *fmt, ...) _printf_(2, 3);
 
-/* Describe what is wrong with the command line of c->command, and return 1 after printing it. */
+/* Describe what is wrong with the command line of the command, and return 1 after printing it. */
 int cli_usage(struct cli *c, const char *fmt, ...) _printf_(2, 3);
 
 /* The options that all commands take, and the one of those that have to do with an image store:
@@ -60,9 +49,6 @@ enum cli_option {
 	CLI_OWN, /* commands count from here */
 };
 int cli_option(struct cli *c, int opt);
-
-/* The help of c->command. */
-void cli_print_help(const struct cli *c);
 
 /* Write the document to standard output. 0, or 1 after printing the failure. */
 int cli_print_json(struct cli *c, struct json_writer *w);

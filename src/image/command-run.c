@@ -210,7 +210,7 @@ static int become_run(struct run *m, int config, struct err *e)
 	size_t n = 3;
 
 	(void)str_format(path, sizeof(path), "/proc/self/fd/%d", config);
-	if (m->cli->log_json)
+	if (m->cli->tool.log_json)
 		argv[n++] = "--log-format=json";
 	if (m->root) {
 		argv[n++] = "--root";

@@ -157,7 +157,7 @@ int compat_mkcomposefs(int argc, char **argv)
 		.make = {.max_version = 1, .scan = {.hash = IMAGE_SHA256}},
 		.store = {.fd = -EBADF},
 	};
-	struct cli c = {.program = "mkcomposefs"};
+	struct cli c = {.tool = {.program = "mkcomposefs", .failed = 1}};
 	int opt, n;
 
 	while ((opt = getopt_long(argc, argv, "", long_options, NULL)) != -1) {

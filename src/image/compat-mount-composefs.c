@@ -130,7 +130,7 @@ static int parse_options(struct compat *m, char *text)
 
 static int run(struct compat *m, const char *image, const char *target)
 {
-	struct cli c = {.program = PROGRAM};
+	struct cli c = {.tool = {.program = PROGRAM, .failed = 1}};
 	_cleanup_close_ int idmap = -EBADF;
 	struct mount_report report;
 	struct trust_result trust;

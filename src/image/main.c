@@ -1,22 +1,13 @@
 /* coracle-image: sealed images. Runs on the host's side, never near a container's processes. One
  * program under several names: `coracle image COMMAND`, and those of composefs's tools. */
-#include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "base/io.h"
 #include "base/str.h"
 #include "image/command.h"
 
-#include "config.h"
-
 #define STORE_HELP "      --store DIR       the image store\n"
 
-static const struct image_command image_commands[] = {
+static const struct tool_command image_commands[] = {
 	{"build", "SOURCE [IMAGE]", "make an image of a directory, of layers or of a dump",
 	 "  -d, --dump            SOURCE is a dump file, - for standard input\n"
 	 "  -t, --tar             SOURCE is a layer, a tar archive, - for standard input\n"
@@ -122,41 +113,28 @@ static const struct image_command image_commands[] = {
 };
 
 /* Called by the runtime. */
-static const struct image_command inner_commands[] = {
+static const struct tool_command inner_commands[] = {
 	{"root", "ID STATE-DIR IMAGE", "send a mount", "", command_root},
 	{"release", "ID STATE-DIR IMAGE", "forget a container", "", command_release},
 	{NULL, NULL, NULL, NULL, NULL},
 };
-
-/* --- help and dispatch ----------------------------------------------------------------------- */
-
-static const struct image_command *find_command(const char *name)
-{
-	for (const struct image_command *k = image_commands; k->name; k++)
-		if (str_eq(k->name, name))
-			return k;
-	for (const struct image_command *k = inner_commands; k->name; k++)
-		if (str_eq(k->name, name))
-			return k;
-	return NULL;
-}
-
-static void print_help(void)
-{
-	printf("Usage: coracle image COMMAND [OPTION]... ARGUMENT...\n\n"
-	       "Images: kept by name, run, and sealed, so that one digest stands for every byte.\n\n"
-	       "Commands:\n");
-	for (const struct image_command *k = image_commands; k->name; k++)
-		printf("  %-8s %s\n", k->name, k->summary);
-	printf("\n'coracle image COMMAND --help' shows the options of a command.\n");
-}
 
 int main(int argc, char **argv)
 {
 	const char *name = argc > 0 && strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1
 			   : argc > 0                        ? argv[0]
 							     : "";
-	struct cli c = {.program = "coracle image"};
+	struct cli c = {
+		.tool = {.program = "coracle image",
+			 .file = "coracle-image",
+			 .about = "Images: kept by name, run, and sealed, so that one digest "
+				  "stands for every byte.",
+			 .help = "      --json            print the result as JSON\n"
+				 "  -q, --quiet           show no progress\n",
+			 .commands = image_commands,
+			 .inner = inner_commands,
+			 .failed = 1},
+	};
 
 	if (str_eq(name, "mkcomposefs"))
 		return compat_mkcomposefs(argc, argv);
@@ -164,26 +142,5 @@ int main(int argc, char **argv)
 		return compat_composefs_info(argc, argv);
 	if (str_eq(name, "mount.composefs"))
 		return compat_mount_composefs(argc, argv);
-	if (argc < 2 || str_eq(argv[1], "--help") || str_eq(argv[1], "-h") ||
-	    str_eq(argv[1], "help")) {
-		c.command = argc > 2 ? find_command(argv[2]) : NULL;
-		if (c.command)
-			cli_print_help(&c);
-		else
-			print_help();
-		return argc < 2;
-	}
-	if (str_eq(argv[1], "--version")) {
-		printf("coracle-image %s\n", CORACLE_VERSION);
-		return 0;
-	}
-	c.command = find_command(argv[1]);
-	if (!c.command) {
-		struct err e = {0};
-
-		(void)err_set(&e, ERR_USAGE, -EINVAL, "unknown command '%s'", argv[1]);
-		(void)err_hint(&e, "try 'coracle image --help'");
-		return cli_fail(&c, &e);
-	}
-	return c.command->run(&c, argc - 1, argv + 1);
+	return tool_run(&c.tool, &c, argc, argv);
 }

@@ -12,114 +12,94 @@
 
 #include "base/fd.h"
 #include "base/io.h"
-#include "base/json.h"
 #include "base/path.h"
 #include "base/socket.h"
 #include "base/str.h"
 #include "base/sys.h"
-#include "base/time.h"
+#include "companion/tool.h"
 #include "notify/calls.h"
 #include "notify/server.h"
-
-#include "config.h"
 
 #define CONNECT_SECONDS 10
 
 struct cli {
+	struct tool tool;
 	struct server_options options;
 	struct arena arena;
-	bool log_json, wait_killable;
-	int argc;
+	bool wait_killable;
+	int argc; /* what follows the options */
 	char **argv;
 };
 
-struct verb {
-	const char *name, *arguments, *summary;
-	const char *letters; /* of the options that it takes */
-	int (*run)(struct cli *c, struct err *e);
-};
+/* --- options --------------------------------------------------------------------------------- */
 
-static int run_serve(struct cli *c, struct err *e);
-static int run_check(struct cli *c, struct err *e);
-static int run_filter(struct cli *c, struct err *e);
-static int run_status(struct cli *c, struct err *e);
+#define HELP_CONFIG "  -c, --config FILE     the configuration\n"
+#define HELP_SOCKET "  -s, --socket PATH     where the agent listens\n"
+#define HELP_LOG    "  -l, --log FILE        where the log goes; default: standard error\n"
+#define HELP_KILL                                                                                  \
+	"  -k, --wait-killable   no signal but a deadly one ends a call that is being answered\n"
 
-static const struct verb verbs[] = {
-	{"serve", "", "help containers until a signal ends it", "csl", run_serve},
-	{"check", "", "read the configuration and say what it means", "c", run_check},
-	{"filter", "[PROFILE]", "print the linux.seccomp of containers that are helped", "csk",
-	 run_filter},
-	{"status", "", "print what a running agent has counted", "cs", run_status},
-};
-
-/* The options, by letter; which verb takes which is in the table above. */
 static const struct option long_options[] = {
-	{"config", required_argument, NULL, 'c'}, {"socket", required_argument, NULL, 's'},
-	{"log", required_argument, NULL, 'l'},    {"log-format", required_argument, NULL, 'F'},
-	{"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+	{"config", required_argument, NULL, 'c'},
+	{"socket", required_argument, NULL, 's'},
+	{"log", required_argument, NULL, 'l'},
+	{"wait-killable", no_argument, NULL, 'k'},
+	{"log-format", required_argument, NULL, 'F'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
 };
 
-static const struct {
-	char letter;
-	const char *help;
-} option_help[] = {
-	{'c', "  -c, --config FILE     the configuration\n"},
-	{'s', "  -s, --socket PATH     where the agent listens\n"},
-	{'l', "  -l, --log FILE        where the log goes; default: standard error\n"},
-	{'k',
-	 "  -k, --wait-killable   no signal but a deadly one ends a call that is being answered\n"},
-};
-
-/* --- messages -------------------------------------------------------------------------------- */
-
-static void print_failure(const struct cli *c, const struct err *e)
+static int usage(const struct cli *c, const char *what, const char *word)
 {
-	char text[600], when[TIME_UTC_SIZE];
-	struct timespec ts = {0};
-	struct json_writer w;
-	const char *line;
-	struct arena a;
-	size_t len;
+	char text[200];
 
-	err_message(e, text, sizeof(text));
-	if (!c->log_json) {
-		fprintf(stderr, "coracle notify: %s\n", text);
-		if (e->hint[0] && isatty(STDERR_FILENO))
-			fprintf(stderr, "  hint: %s\n", e->hint);
-		return;
-	}
-	(void)sys_clock_gettime(CLOCK_REALTIME, &ts);
-	arena_init(&a, NULL, 0);
-	json_writer_init(&w, &a, false);
-	json_object_begin(&w);
-	json_kv_string(&w, "level", "error");
-	json_kv_string(&w, "msg", text);
-	json_kv_string(&w, "time", time_format_utc(&ts, when));
-	json_kv_string(&w, "code", err_name(e->id));
-	if (e->hint[0])
-		json_kv_string(&w, "hint", e->hint);
-	json_object_end(&w);
-	if (json_writer_finish(&w, &line, &len) == 0)
-		(void)fwrite(line, 1, len, stderr);
-	arena_done(&a);
+	(void)str_format(text, sizeof(text), "%s: '%.60s'", what, word);
+	return tool_usage(&c->tool, text);
 }
 
-static int print_document(struct json_writer *w, struct err *e)
+/* Read the options of the command, which are @letters, and at most @max arguments. Returns 0, or
+ * the exit status after printing what is wrong. */
+static int read_options(struct cli *c, const char *letters, int max, int argc, char **argv)
 {
-	const char *text;
-	size_t len;
-	int r = json_writer_finish(w, &text, &len);
+	int opt;
 
-	if (r == 0)
-		r = io_write_all(STDOUT_FILENO, text, len);
-	return r < 0 ? err_sys(e, ERR_IO, r, "write the result") : 0;
+	while ((opt = getopt_long(argc, argv, "c:s:l:kh", long_options, NULL)) != -1) {
+		if (opt == 'h') {
+			tool_print_help(&c->tool);
+			exit(0);
+		}
+		if (opt == 'F' && tool_take_log_format(&c->tool, optarg))
+			continue;
+		if (opt == '?' || !strchr(letters, opt))
+			return usage(c, "bad option", argv[optind - 1]);
+		if (opt == 'c')
+			c->options.config_path = optarg;
+		else if (opt == 'k')
+			c->wait_killable = true;
+		else if (opt == 's')
+			c->options.socket = optarg;
+		else
+			c->options.log = optarg;
+	}
+	c->argc = argc - optind;
+	c->argv = argv + optind;
+	return c->argc > max ? usage(c, "unexpected argument", argv[argc - 1]) : 0;
+}
+
+/* The exit status of what ended with @r. */
+static int end(const struct cli *c, int r, const struct err *e)
+{
+	return r < 0 ? tool_fail(&c->tool, e) : 0;
 }
 
 /* --- serve and status ------------------------------------------------------------------------ */
 
-static int run_serve(struct cli *c, struct err *e)
+static int command_serve(struct cli *c, int argc, char **argv)
 {
-	return server_run(&c->options, e);
+	struct err e = {0};
+	int status = read_options(c, "csl", 0, argc, argv);
+
+	return status ? status : end(c, server_run(&c->options, &e), &e);
 }
 
 /* The socket that the agent would listen on. */
@@ -135,7 +115,7 @@ static int find_socket(struct cli *c, const struct config *config, char *buf, si
 	return 0;
 }
 
-static int run_status(struct cli *c, struct err *e)
+static int ask_status(struct cli *c, struct err *e)
 {
 	_cleanup_close_ int fd = -EBADF;
 	struct config config;
@@ -157,6 +137,14 @@ static int run_status(struct cli *c, struct err *e)
 		}
 	}
 	return n < 0 ? err_sys(e, ERR_IO, (int)n, "ask the agent on %s", path) : 0;
+}
+
+static int command_status(struct cli *c, int argc, char **argv)
+{
+	struct err e = {0};
+	int status = read_options(c, "cs", 0, argc, argv);
+
+	return status ? status : end(c, ask_status(c, &e), &e);
 }
 
 /* --- check and filter ------------------------------------------------------------------------ */
@@ -191,14 +179,18 @@ static void write_profile(struct json_writer *w, const struct profile *p)
 	json_object_end(w);
 }
 
-static int run_check(struct cli *c, struct err *e)
+static int command_check(struct cli *c, int argc, char **argv)
 {
+	int status = read_options(c, "c", 0, argc, argv), r;
 	struct json_writer w;
 	struct config config;
-	int r = config_load(&c->arena, c->options.config_path, &config, e);
+	struct err e = {0};
 
+	if (status)
+		return status;
+	r = config_load(&c->arena, c->options.config_path, &config, &e);
 	if (r < 0)
-		return r;
+		return end(c, r, &e);
 	json_writer_init(&w, &c->arena, true);
 	json_object_begin(&w);
 	if (config.socket)
@@ -211,7 +203,7 @@ static int run_check(struct cli *c, struct err *e)
 		write_profile(&w, &config.profiles[i]);
 	json_object_end(&w);
 	json_object_end(&w);
-	return print_document(&w, e);
+	return tool_print_json(&c->tool, &w);
 }
 
 static void write_word(void *ctx, const char *word)
@@ -249,124 +241,70 @@ static void write_filter(struct json_writer *w, const struct profile *p, const c
 	json_object_end(w);
 }
 
-static int run_filter(struct cli *c, struct err *e)
+/* The profile that the command line names, and the socket, from the configuration. */
+static int find_profile(struct cli *c, struct config *config, const struct profile **ret,
+			char *path, size_t size, struct err *e)
 {
 	const char *name = c->argc > 0 ? c->argv[0] : "default";
-	const struct profile *p;
+	int r = config_load(&c->arena, c->options.config_path, config, e);
+
+	if (r == 0)
+		r = find_socket(c, config, path, size, e);
+	if (r < 0)
+		return r;
+	*ret = config_profile(config, name);
+	return *ret ? 0
+		    : err_set(e, ERR_CONFIG_INVALID, -ENOENT, "there is no profile \"%.60s\"",
+			      name);
+}
+
+static int command_filter(struct cli *c, int argc, char **argv)
+{
+	int status = read_options(c, "csk", 1, argc, argv), r;
+	const struct profile *profile;
 	struct json_writer w;
 	struct config config;
 	char path[PATH_SIZE];
-	int r = config_load(&c->arena, c->options.config_path, &config, e);
+	struct err e = {0};
 
-	if (r == 0)
-		r = find_socket(c, &config, path, sizeof(path), e);
+	if (status)
+		return status;
+	r = find_profile(c, &config, &profile, path, sizeof(path), &e);
 	if (r < 0)
-		return r;
-	p = config_profile(&config, name);
-	if (!p)
-		return err_set(e, ERR_CONFIG_INVALID, -ENOENT, "there is no profile \"%.60s\"",
-			       name);
+		return end(c, r, &e);
 	json_writer_init(&w, &c->arena, true);
-	write_filter(&w, p, path, c->wait_killable);
-	return print_document(&w, e);
+	write_filter(&w, profile, path, c->wait_killable);
+	return tool_print_json(&c->tool, &w);
 }
 
-/* --- help and dispatch ----------------------------------------------------------------------- */
+/* --- the commands ---------------------------------------------------------------------------- */
 
-static void print_verb_help(const struct verb *v)
-{
-	printf("Usage: coracle notify %s [OPTION]...%s%s\n\n%c%s.\n\nOptions:\n", v->name,
-	       v->arguments[0] ? " " : "", v->arguments, v->summary[0] - 'a' + 'A', v->summary + 1);
-	for (size_t i = 0; i < ARRAY_SIZE(option_help); i++)
-		if (strchr(v->letters, option_help[i].letter))
-			printf("%s", option_help[i].help);
-	printf("      --log-format F    messages as text (default) or json\n"
-	       "  -h, --help            show this help\n");
-}
-
-static void print_help(void)
-{
-	printf("Usage: coracle notify COMMAND [OPTION]... [ARGUMENT]...\n\n"
-	       "The seccomp agent: answers system calls that a filter passes on to it.\n\n"
-	       "Commands:\n");
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		printf("  %-8s %s\n", verbs[i].name, verbs[i].summary);
-	printf("\n'coracle notify COMMAND --help' shows the options of a command.\n");
-}
-
-static const struct verb *find_verb(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		if (str_eq(verbs[i].name, name))
-			return &verbs[i];
-	return NULL;
-}
-
-static int fail_usage(const struct verb *v, const char *what, const char *word, struct err *e)
-{
-	(void)err_set(e, ERR_USAGE, -EINVAL, "%s%s'%.60s'", what, what[0] ? " " : "", word);
-	return v ? err_hint(e, "try 'coracle notify %s --help'", v->name)
-		 : err_hint(e, "try 'coracle notify --help'");
-}
-
-/* The options of @v; 1 if there is nothing more to do, since help was asked for. */
-static int read_options(struct cli *c, const struct verb *v, int argc, char **argv, struct err *e)
-{
-	int opt;
-
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, "c:s:l:kh", long_options, NULL)) != -1) {
-		if (opt == 'h') {
-			print_verb_help(v);
-			return 1;
-		}
-		if (opt == 'F')
-			c->log_json = str_eq(optarg, "json");
-		else if (opt == '?' || !strchr(v->letters, opt))
-			return fail_usage(v, "bad option:", argv[optind - 1], e);
-		else if (opt == 'c')
-			c->options.config_path = optarg;
-		else if (opt == 'k')
-			c->wait_killable = true;
-		else if (opt == 's')
-			c->options.socket = optarg;
-		else
-			c->options.log = optarg;
-	}
-	c->argc = argc - optind;
-	c->argv = argv + optind;
-	if (c->argc > (v->arguments[0] != '\0'))
-		return fail_usage(v, "unexpected argument:", argv[argc - 1], e);
-	return 0;
-}
+static const struct tool_command commands[] = {
+	{"serve", "", "help containers until a signal ends it", HELP_CONFIG HELP_SOCKET HELP_LOG,
+	 command_serve},
+	{"check", "", "read the configuration and say what it means", HELP_CONFIG, command_check},
+	{"filter", "[PROFILE]", "print the linux.seccomp of containers that are helped",
+	 HELP_CONFIG HELP_SOCKET HELP_KILL, command_filter},
+	{"status", "", "print what a running agent has counted", HELP_CONFIG HELP_SOCKET,
+	 command_status},
+	{NULL, NULL, NULL, NULL, NULL},
+};
 
 int main(int argc, char **argv)
 {
-	const struct verb *v = argc > 1 ? find_verb(argv[1]) : NULL;
-	struct cli c = {0};
-	struct err e = {0};
-	int r;
+	struct cli c = {
+		.tool = {.program = "coracle notify",
+			 .file = "coracle-notify",
+			 .about = "The seccomp agent: answers system calls that a filter passes on "
+				  "to it.",
+			 .help = "",
+			 .commands = commands,
+			 .failed = 1},
+	};
+	int status;
 
-	if (argc < 2 || str_eq(argv[1], "--help") || str_eq(argv[1], "-h") ||
-	    str_eq(argv[1], "help")) {
-		v = argc > 2 ? find_verb(argv[2]) : NULL;
-		if (v)
-			print_verb_help(v);
-		else
-			print_help();
-		return argc < 2;
-	}
-	if (str_eq(argv[1], "--version")) {
-		printf("coracle-notify %s\n", CORACLE_VERSION);
-		return 0;
-	}
 	arena_init(&c.arena, NULL, 0);
-	r = v ? read_options(&c, v, argc - 1, argv + 1, &e)
-	      : fail_usage(NULL, "unknown command", argv[1], &e);
-	if (r == 0)
-		r = v->run(&c, &e);
-	if (r < 0)
-		print_failure(&c, &e);
+	status = tool_run(&c.tool, &c, argc, argv);
 	arena_done(&c.arena);
-	return r < 0;
+	return status;
 }

@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -15,69 +14,22 @@
 #include "base/sys.h"
 #include "seccomp/policy/constants.h"
 
-#define PROGRAM "coracle seccomp"
-
 /* --- messages -------------------------------------------------------------------------------- */
-
-static void print_log_json(const char *level, const char *code, const char *text, const char *hint,
-			   const struct policy_place *place)
-{
-	struct json_writer w;
-	const char *line;
-	struct arena a;
-	char when[40];
-	time_t now = time(NULL);
-	struct tm tm;
-	size_t len;
-
-	(void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-	arena_init(&a, NULL, 0);
-	json_writer_init(&w, &a, false);
-	json_object_begin(&w);
-	json_kv_string(&w, "level", level);
-	json_kv_string(&w, "msg", text);
-	json_kv_string(&w, "time", when);
-	if (code)
-		json_kv_string(&w, "code", code);
-	if (place) {
-		json_kv_string(&w, "file", place->file->name);
-		json_kv_u64(&w, "line", place->line);
-		json_kv_u64(&w, "column", place->column);
-	}
-	if (hint[0])
-		json_kv_string(&w, "hint", hint);
-	json_object_end(&w);
-	if (json_writer_finish(&w, &line, &len) == 0)
-		(void)fwrite(line, 1, len, stderr);
-	arena_done(&a);
-}
 
 int cli_fail(struct cli *c, const struct err *e)
 {
-	char text[600];
-
-	err_message(e, text, sizeof(text));
-	if (c->log_json)
-		print_log_json("error", err_name(e->id), text, e->hint, NULL);
-	else
-		fprintf(stderr, PROGRAM ": %s\n", text);
-	if (!c->log_json && e->hint[0] && isatty(STDERR_FILENO))
-		fprintf(stderr, "  hint: %s\n", e->hint);
-	return EXIT_FAILED;
+	return tool_fail(&c->tool, e);
 }
 
 int cli_usage(struct cli *c, const char *fmt, ...)
 {
-	struct err e = {0};
 	char text[300];
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)str_vformat(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	(void)err_set(&e, ERR_USAGE, -EINVAL, "%s: %s", c->command->name, text);
-	(void)err_hint(&e, "try '" PROGRAM " %s --help'", c->command->name);
-	return cli_fail(c, &e);
+	return tool_usage(&c->tool, text);
 }
 
 void cli_warn(struct cli *c, const char *fmt, ...)
@@ -88,10 +40,7 @@ void cli_warn(struct cli *c, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)str_vformat(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (c->log_json)
-		print_log_json("warning", NULL, text, "", NULL);
-	else
-		fprintf(stderr, PROGRAM ": warning: %s\n", text);
+	tool_warn(&c->tool, text);
 }
 
 void cli_say(struct cli *c, const struct policy_log *log)
@@ -103,7 +52,16 @@ void cli_say(struct cli *c, const struct policy_log *log)
 	};
 
 	for (const struct policy_message *m = log->first; m; m = m->next) {
-		const char *text = c->log_json ? NULL : policy_message_text(c->arena, m);
+		const struct tool_message message = {
+			.level = levels[m->level],
+			.code = m->level == POLICY_ERROR ? "config-invalid" : NULL,
+			.text = m->text,
+			.hint = m->hint,
+			.file = m->place.file->name,
+			.line = m->place.line,
+			.column = m->place.column,
+		};
+		const char *text = c->tool.log_json ? NULL : policy_message_text(c->arena, m);
 
 		if (c->log_lines)
 			fprintf(stderr, "%s:%u:%u: %s\n", m->place.file->name, m->place.line,
@@ -111,9 +69,7 @@ void cli_say(struct cli *c, const struct policy_log *log)
 		else if (text)
 			fputs(text, stderr);
 		else
-			print_log_json(levels[m->level],
-				       m->level == POLICY_ERROR ? "config-invalid" : NULL, m->text,
-				       m->hint, &m->place);
+			tool_print_message(&message);
 	}
 }
 
@@ -173,9 +129,8 @@ int cli_option(struct cli *c, int opt)
 		c->json = true;
 		return 1;
 	case CLI_LOG_FORMAT:
-		c->log_json = str_eq(optarg, "json");
 		c->log_lines = str_eq(optarg, "line"); /* for the runtime, which prints its own */
-		return c->log_json || c->log_lines || str_eq(optarg, "text");
+		return c->log_lines || tool_take_log_format(&c->tool, optarg);
 	case 'd':
 		return take_symbol(c, optarg);
 	case CLI_CAP:
@@ -190,29 +145,11 @@ int cli_option(struct cli *c, int opt)
 			c->options.native = (enum seccomp_arch)arch;
 		return arch >= 0;
 	case 'h':
-		cli_print_help(c);
+		tool_print_help(&c->tool);
 		exit(0);
 	default:
 		return 0;
 	}
-}
-
-void cli_print_help(const struct cli *c)
-{
-	const struct tool_command *k = c->command;
-
-	printf("Usage: coracle seccomp %s [OPTION]...%s%s\n\n%c%s.\n\nOptions:\n%s%s"
-	       "      --json            print the result as JSON\n"
-	       "      --log-format F    messages as text (default) or json\n"
-	       "  -h, --help            show this help\n",
-	       k->name, k->arguments[0] ? " " : "", k->arguments, k->summary[0] - 'a' + 'A',
-	       k->summary + 1, k->help,
-	       k->reads_policies
-		       ? "  -d, --define NAME     define a symbol for #ifdef; may be repeated\n"
-			 "      --cap LIST        capabilities, for cap() and #ifdef CAP_…; \"all\"\n"
-			 "      --kernel VERSION  the kernel, for `kernel >= …` (default: this one)\n"
-			 "      --arch NAME       the machine's architecture (default: this one's)\n"
-		       : "");
 }
 
 /* --- output ---------------------------------------------------------------------------------- */
@@ -245,13 +182,5 @@ int cli_write(struct cli *c, const char *path, const void *data, size_t len, boo
 
 int cli_print_json(struct cli *c, struct json_writer *w)
 {
-	struct err e = {0};
-	const char *text;
-	size_t len;
-	int r = json_writer_finish(w, &text, &len);
-
-	if (r == 0)
-		return cli_write(c, NULL, text, len, true);
-	(void)err_sys(&e, ERR_INTERNAL, r, "write the result");
-	return cli_fail(c, &e);
+	return tool_print_json(&c->tool, w);
 }

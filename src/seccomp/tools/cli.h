@@ -8,26 +8,15 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "companion/tool.h"
 #include "seccomp/policy/language.h"
 
-struct tool_command;
-
 struct cli {
-	const struct tool_command *command;
+	struct tool tool;
 	struct arena *arena; /* of the whole command */
 	bool json;           /* results as JSON */
-	bool log_json;       /* messages as JSON */
 	bool log_lines;      /* messages without the lines that they are about */
 	struct policy_options options;
-};
-
-struct tool_command {
-	const char *name;
-	const char *arguments;
-	const char *summary;
-	const char *help;    /* the options, a line each */
-	bool reads_policies; /* takes the options that policies depend on */
-	int (*run)(struct cli *c, int argc, char **argv);
 };
 
 /* Exit statuses beside 0. */
@@ -48,7 +37,7 @@ void cli_say(struct cli *c, const struct policy_log *log);
 /* A warning, on one line; not a failure. */
 void cli_warn(struct cli *c, const char *fmt, ...) _printf_(2, 3);
 
-/* The options that all commands take, and those of commands that read policies. */
+/* The options that all commands take, and those of commands that read policies, with their help. */
 #define CLI_LONG_OPTIONS                                                                           \
 	{"json", no_argument, NULL, CLI_JSON},                                                     \
 		{"log-format", required_argument, NULL, CLI_LOG_FORMAT},                           \
@@ -63,6 +52,11 @@ void cli_warn(struct cli *c, const char *fmt, ...) _printf_(2, 3);
 		"arch", required_argument, NULL, CLI_ARCH                                          \
 	}
 #define CLI_SHORT "hd:"
+#define CLI_POLICY_HELP                                                                            \
+	"  -d, --define NAME     define a symbol for #ifdef; may be repeated\n"                    \
+	"      --cap LIST        capabilities, for cap() and #ifdef CAP_…; \"all\"\n"            \
+	"      --kernel VERSION  the kernel, for `kernel >= …` (default: this one)\n"            \
+	"      --arch NAME       the machine's architecture (default: this one's)\n"
 enum cli_option {
 	CLI_JSON = 1000,
 	CLI_LOG_FORMAT,
@@ -75,9 +69,6 @@ enum cli_option {
 /* Call with what getopt_long() returned. 1: it was one of ours, go on; 0: it was not, or its value
  * is wrong. */
 int cli_option(struct cli *c, int opt);
-
-/* The help of c->command, and what follows it for those who ask for all. */
-void cli_print_help(const struct cli *c);
 
 /* Write to @path, or to standard output if it is NULL or "-". What is no text is not written to a
  * terminal. Returns 0, or EXIT_FAILED after printing the failure. */
