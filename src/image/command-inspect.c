@@ -38,7 +38,7 @@ static void write_text(struct json_writer *w, const char *key, const char *text)
 		json_kv_string(w, key, text);
 }
 
-static void write_strings(struct json_writer *w, const char *key, const struct document_strings *s)
+static void write_strings(struct json_writer *w, const char *key, const struct strings *s)
 {
 	if (s->n == 0)
 		return;

@@ -111,7 +111,7 @@ static void set_env(struct making *m, const char *word, bool replace)
 
 static int make_env(struct making *m, struct err *e)
 {
-	const struct document_strings *own = &m->config.env;
+	const struct strings *own = &m->config.env;
 	const char *home = arena_format(m->arena, "HOME=%s", m->user.home[0] ? m->user.home : "/");
 
 	m->env = arena_newn(m->arena, const char *, own->n + m->o->n_env + 4);

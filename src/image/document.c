@@ -10,120 +10,28 @@ int document_bad(struct err *e, const char *what)
 	return err_set(e, ERR_IMAGE, -EINVAL, "%s", what);
 }
 
-int document_object(struct json *j, struct json_value *v, document_member_fn member, void *ctx,
-		    struct err *e)
+/* What is no document of that kind is no image either. */
+static int blame_image(int r, struct err *e)
 {
-	struct json_value value;
-	char *key;
-	int r;
-
-	if (v->type == JSON_NULL)
-		return 0;
-	if (v->type != JSON_OBJECT)
-		return document_bad(e, "expected an object");
-	for (bool first = true; (r = json_next_key(j, first, &key, e)) > 0; first = false) {
-		r = json_read(j, &value, e);
-		if (r == 0)
-			r = member(ctx, key, j, &value, e);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0 && e->id == ERR_CONFIG_TYPE)
+		e->id = ERR_IMAGE;
 	return r;
 }
 
-int document_read(char *text, size_t len, document_member_fn member, void *ctx, struct err *e)
+int document_read(char *text, size_t len, member_fn member, void *ctx, struct err *e)
 {
-	struct json_value v;
-	struct json j;
-	int r;
-
-	json_init(&j, text, len);
-	r = json_read(&j, &v, e);
-	if (r == 0 && v.type != JSON_OBJECT)
-		r = document_bad(e, "expected an object");
-	if (r == 0)
-		r = document_object(&j, &v, member, ctx, e);
-	return r < 0 ? r : json_finish(&j, e);
+	return blame_image(members_read(text, len, member, ctx, e), e);
 }
 
-int document_array(struct json *j, struct json_value *v, document_member_fn item, void *ctx,
-		   struct err *e)
+int document_read_array(char *text, size_t len, member_fn item, void *ctx, struct err *e)
 {
-	struct json_value value;
-	int r;
-
-	if (v->type == JSON_NULL)
-		return 0;
-	if (v->type != JSON_ARRAY)
-		return document_bad(e, "expected an array");
-	for (bool first = true; (r = json_next_item(j, first, e)) > 0; first = false) {
-		r = json_read(j, &value, e);
-		if (r == 0)
-			r = item(ctx, "", j, &value, e);
-		if (r < 0)
-			return r;
-	}
-	return r;
+	return blame_image(members_read_array(text, len, item, ctx, e), e);
 }
 
-int document_string(const struct json_value *v, const char **ret, struct err *e)
+int document_strings(struct json *j, const struct json_value *v, struct arena *a,
+		     struct strings *ret, struct err *e)
 {
-	if (v->type == JSON_NULL)
-		return 0;
-	if (v->type != JSON_STRING)
-		return document_bad(e, "expected a string");
-	if (*ret)
-		return document_bad(e, "a key that is there twice");
-	*ret = v->text;
-	return 0;
-}
-
-/* An array of strings on its way. */
-struct strings {
-	struct arena *arena;
-	struct document_strings *out;
-	size_t cap;
-};
-
-static int add_string(void *ctx, const char *key, struct json *j, struct json_value *v,
-		      struct err *e)
-{
-	struct strings *s = ctx;
-
-	(void)key;
-	(void)j;
-	if (v->type != JSON_STRING)
-		return document_bad(e, "expected a string");
-	if (s->out->n == DOCUMENT_STRINGS_MAX)
-		return document_bad(e, "more than 4096 strings");
-	if (s->out->n + 1 >= s->cap) {
-		size_t cap = s->cap ? 2 * s->cap : 16;
-		const char **grown = arena_newn(s->arena, const char *, cap);
-
-		if (!grown)
-			return err_sys(e, ERR_IMAGE, -ENOMEM, "read a document");
-		if (s->out->n)
-			memcpy(grown, s->out->items, s->out->n * sizeof(*grown));
-		s->out->items = grown;
-		s->cap = cap;
-	}
-	s->out->items[s->out->n++] = v->text;
-	return 0;
-}
-
-int document_strings(struct json *j, struct json_value *v, struct arena *a,
-		     struct document_strings *ret, struct err *e)
-{
-	struct document_strings out = {0};
-	struct strings s = {.arena = a, .out = &out};
-	int r;
-
-	if (ret->items)
-		return document_bad(e, "a key that is there twice");
-	r = document_array(j, v, add_string, &s, e);
-	if (r == 0)
-		*ret = out;
-	return r;
+	return members_strings(j, v, a, DOCUMENT_STRINGS_MAX, ret, e);
 }
 
 /* Cut blanks, and the comma before a member. */

@@ -16,7 +16,7 @@
 /* An image in the list, and what is looked for. */
 struct item {
 	const char *config;
-	struct document_strings tags, layers;
+	struct strings tags, layers;
 };
 
 struct list {
@@ -38,7 +38,7 @@ static int item_member(void *ctx, const char *key, struct json *j, struct json_v
 	struct item_context *c = ctx;
 
 	if (str_eq(key, "Config"))
-		return document_string(v, &c->item->config, e);
+		return members_string(v, &c->item->config, e);
 	if (str_eq(key, "RepoTags"))
 		return document_strings(j, v, c->arena, &c->item->tags, e);
 	if (str_eq(key, "Layers"))
@@ -51,7 +51,7 @@ static int add_item(void *ctx, const char *key, struct json *j, struct json_valu
 	struct list *list = ctx;
 	struct item item = {0};
 	struct item_context c = {&list->l->arena, &item};
-	int r = document_object(j, v, item_member, &c, e);
+	int r = members_object(j, v, item_member, &c, e);
 
 	(void)key;
 	if (r < 0)
@@ -73,8 +73,6 @@ static int add_item(void *ctx, const char *key, struct json *j, struct json_valu
 
 static int read_list(struct list *list, struct err *e)
 {
-	struct json_value v;
-	struct json j;
 	char *text;
 	size_t len;
 	int r = source_read(&list->l->source, "manifest.json", DOCUMENT_MAX, &list->l->arena, &text,
@@ -82,14 +80,7 @@ static int read_list(struct list *list, struct err *e)
 
 	if (r < 0)
 		return r;
-	json_init(&j, text, len);
-	r = json_read(&j, &v, e);
-	if (r == 0 && v.type != JSON_ARRAY)
-		r = document_bad(e, "expected an array");
-	if (r == 0)
-		r = document_array(&j, &v, add_item, list, e);
-	if (r == 0)
-		r = json_finish(&j, e);
+	r = document_read_array(text, len, add_item, list, e);
 	if (r < 0)
 		return err_wrap(e, "manifest.json");
 	if (list->n_found == 0)

@@ -41,9 +41,9 @@ static int platform_member(void *ctx, const char *key, struct json *j, struct js
 	struct choice *c = ctx;
 
 	if (str_eq(key, "os"))
-		return document_string(v, &c->os, e);
+		return members_string(v, &c->os, e);
 	if (str_eq(key, "architecture"))
-		return document_string(v, &c->architecture, e);
+		return members_string(v, &c->architecture, e);
 	return json_skip(j, v, e);
 }
 
@@ -53,10 +53,10 @@ static int annotation_member(void *ctx, const char *key, struct json *j, struct 
 	struct choice *c = ctx;
 
 	if (str_eq(key, REF_NAME))
-		return document_string(v, &c->reference, e);
+		return members_string(v, &c->reference, e);
 	/* What docker writes: the whole name, while the one above is but the tag. */
 	if (str_eq(key, CONTAINERD_NAME))
-		return document_string(v, &c->name, e);
+		return members_string(v, &c->name, e);
 	return json_skip(j, v, e);
 }
 
@@ -66,7 +66,7 @@ static int descriptor_member(void *ctx, const char *key, struct json *j, struct 
 	struct choice *c = ctx;
 
 	if (str_eq(key, "mediaType"))
-		return document_string(v, &c->d.media_type, e);
+		return members_string(v, &c->d.media_type, e);
 	if (str_eq(key, "digest"))
 		return get_digest(v, c->d.digest, e);
 	if (str_eq(key, "size")) {
@@ -75,16 +75,16 @@ static int descriptor_member(void *ctx, const char *key, struct json *j, struct 
 		return 0;
 	}
 	if (str_eq(key, "platform"))
-		return document_object(j, v, platform_member, c, e);
+		return members_object(j, v, platform_member, c, e);
 	if (str_eq(key, "annotations"))
-		return document_object(j, v, annotation_member, c, e);
+		return members_object(j, v, annotation_member, c, e);
 	return json_skip(j, v, e);
 }
 
 static int read_descriptor(struct json *j, struct json_value *v, struct choice *ret, struct err *e)
 {
 	struct choice c = {0};
-	int r = document_object(j, v, descriptor_member, &c, e);
+	int r = members_object(j, v, descriptor_member, &c, e);
 
 	if (r < 0)
 		return r;
@@ -218,7 +218,7 @@ static int flat_member(void *ctx, const char *key, struct json *j, struct json_v
 	struct flat *f = ctx;
 
 	if (str_eq(key, "mediaType"))
-		return document_string(v, &f->media_type, e);
+		return members_string(v, &f->media_type, e);
 	f->is_index |= str_eq(key, "manifests");
 	return json_skip(j, v, e);
 }
@@ -343,7 +343,7 @@ static int config_member(void *ctx, const char *key, struct json *j, struct json
 			 struct err *e)
 {
 	if (str_eq(key, "rootfs"))
-		return document_object(j, v, rootfs_member, ctx, e);
+		return members_object(j, v, rootfs_member, ctx, e);
 	return json_skip(j, v, e);
 }
 
@@ -391,7 +391,7 @@ static int version_member(void *ctx, const char *key, struct json *j, struct jso
 			  struct err *e)
 {
 	if (str_eq(key, "imageLayoutVersion"))
-		return document_string(v, ctx, e);
+		return members_string(v, ctx, e);
 	return json_skip(j, v, e);
 }
 

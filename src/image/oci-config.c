@@ -45,7 +45,7 @@ static int add_label(void *ctx, const char *key, struct json *j, struct json_val
 
 /* A set: an object whose values are empty objects. */
 struct set {
-	struct document_strings *out;
+	struct strings *out;
 	struct arena *arena;
 	size_t cap;
 };
@@ -71,12 +71,12 @@ static int add_key(void *ctx, const char *key, struct json *j, struct json_value
 	return json_skip(j, v, e);
 }
 
-static int read_set(struct reading *rd, struct json *j, struct json_value *v,
-		    struct document_strings *ret, struct err *e)
+static int read_set(struct reading *rd, struct json *j, struct json_value *v, struct strings *ret,
+		    struct err *e)
 {
 	struct set s = {.out = ret, .arena = rd->arena};
 
-	return document_object(j, v, add_key, &s, e);
+	return members_object(j, v, add_key, &s, e);
 }
 
 static int run_member(void *ctx, const char *key, struct json *j, struct json_value *v,
@@ -86,11 +86,11 @@ static int run_member(void *ctx, const char *key, struct json *j, struct json_va
 	struct oci_config *c = rd->out;
 
 	if (str_eq(key, "User"))
-		return document_string(v, &c->user, e);
+		return members_string(v, &c->user, e);
 	if (str_eq(key, "WorkingDir"))
-		return document_string(v, &c->cwd, e);
+		return members_string(v, &c->cwd, e);
 	if (str_eq(key, "StopSignal"))
-		return document_string(v, &c->stop_signal, e);
+		return members_string(v, &c->stop_signal, e);
 	if (str_eq(key, "Env"))
 		return document_strings(j, v, rd->arena, &c->env, e);
 	if (str_eq(key, "Entrypoint"))
@@ -102,7 +102,7 @@ static int run_member(void *ctx, const char *key, struct json *j, struct json_va
 	if (str_eq(key, "ExposedPorts"))
 		return read_set(rd, j, v, &c->ports, e);
 	if (str_eq(key, "Labels"))
-		return document_object(j, v, add_label, rd, e);
+		return members_object(j, v, add_label, rd, e);
 	return json_skip(j, v, e);
 }
 
@@ -111,13 +111,13 @@ static int member(void *ctx, const char *key, struct json *j, struct json_value 
 	struct reading *rd = ctx;
 
 	if (str_eq(key, "architecture"))
-		return document_string(v, &rd->out->architecture, e);
+		return members_string(v, &rd->out->architecture, e);
 	if (str_eq(key, "os"))
-		return document_string(v, &rd->out->os, e);
+		return members_string(v, &rd->out->os, e);
 	if (str_eq(key, "created"))
-		return document_string(v, &rd->out->created, e);
+		return members_string(v, &rd->out->created, e);
 	if (str_eq(key, "config"))
-		return document_object(j, v, run_member, rd, e);
+		return members_object(j, v, run_member, rd, e);
 	return json_skip(j, v, e);
 }
 

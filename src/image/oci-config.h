@@ -12,8 +12,8 @@ struct oci_label {
 struct oci_config {
 	const char *architecture, *os, *created; /* "" if it is not said, as are those below */
 	const char *user, *cwd, *stop_signal;
-	struct document_strings env, entrypoint, cmd;
-	struct document_strings volumes, ports; /* the keys */
+	struct strings env, entrypoint, cmd;
+	struct strings volumes, ports; /* the keys */
 	struct oci_label *labels;
 	size_t n_labels;
 };

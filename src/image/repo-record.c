@@ -97,13 +97,13 @@ static int member(void *ctx, const char *key, struct json *j, struct json_value 
 	if (str_eq(key, "version"))
 		return number(v, &rd->version, e);
 	if (str_eq(key, "mediaType"))
-		return document_string(v, &rd->type, e);
+		return members_string(v, &rd->type, e);
 	if (str_eq(key, "manifestSize"))
 		return number(v, &rd->out->manifest.size, e);
 	if (str_eq(key, "image"))
-		return document_string(v, &rd->image, e);
+		return members_string(v, &rd->image, e);
 	if (str_eq(key, "transform"))
-		return document_string(v, &rd->transform, e);
+		return members_string(v, &rd->transform, e);
 	if (str_eq(key, "layers")) {
 		rd->out->has_layers = v->type == JSON_TRUE;
 		return 0;

@@ -247,7 +247,7 @@ static int meta_member(void *ctx, const char *key, struct json *j, struct json_v
 	struct meta *m = ctx;
 
 	if (str_eq(key, "hash"))
-		return document_string(v, &m->hash, e);
+		return members_string(v, &m->hash, e);
 	if (str_eq(key, "version"))
 		return v->type == JSON_NUMBER && json_to_u64(v, &m->version) == 0
 			       ? 0

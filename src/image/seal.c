@@ -95,7 +95,7 @@ static int config_member(void *ctx, const char *key, struct json *j, struct json
 			 struct err *e)
 {
 	if (str_eq(key, "annotations"))
-		return document_object(j, v, annotation, ctx, e);
+		return members_object(j, v, annotation, ctx, e);
 	return json_skip(j, v, e);
 }
 
@@ -106,11 +106,11 @@ static int manifest_member(void *ctx, const char *key, struct json *j, struct js
 	int r;
 
 	if (str_eq(key, "annotations"))
-		return document_object(j, v, annotation, rd, e);
+		return members_object(j, v, annotation, rd, e);
 	if (!str_eq(key, "config"))
 		return json_skip(j, v, e);
 	rd->in_config = true;
-	r = document_object(j, v, config_member, rd, e);
+	r = members_object(j, v, config_member, rd, e);
 	rd->in_config = false;
 	return r;
 }

@@ -1,4 +1,4 @@
-/* Members of documents as they stand, and lists of strings. */
+/* Members of documents as they stand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -67,48 +67,11 @@ static void test_raw_refused(void **state)
 		assert_true(tell(wrong[i], &t) < 0);
 }
 
-static int strings(char *text, struct document_strings *ret)
-{
-	struct json_value v;
-	struct err e = {0};
-	struct arena a;
-	struct json j;
-	int r;
-
-	arena_init(&a, NULL, 0);
-	json_init(&j, text, strlen(text));
-	r = json_read(&j, &v, &e);
-	if (r == 0)
-		r = document_strings(&j, &v, &a, ret, &e);
-	if (r == 0 && ret->n)
-		assert_null(ret->items[ret->n]);
-	arena_done(&a);
-	return r;
-}
-
-static void test_strings(void **state)
-{
-	char two[] = "[\"a\",\"b\"]", none[] = "null", mixed[] = "[\"a\",1]", object[] = "{}";
-	struct document_strings s = {0};
-
-	(void)state;
-	assert_int_equal(strings(none, &s), 0);
-	assert_int_equal(s.n, 0);
-	assert_int_equal(strings(two, &s), 0);
-	assert_int_equal(s.n, 2);
-	/* A second one under the same key. */
-	assert_true(strings(two, &s) < 0);
-	s = (struct document_strings){0};
-	assert_true(strings(mixed, &s) < 0);
-	assert_true(strings(object, &s) < 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_raw),
 		cmocka_unit_test(test_raw_refused),
-		cmocka_unit_test(test_strings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@
 #define POLICY_MAX ((size_t)1024 * 1024)
 
 struct rule {
-	struct document_strings names, certs, digests;
+	struct strings names, certs, digests;
 	const char *require;
 };
 
@@ -40,7 +40,7 @@ static int rule_member(void *ctx, const char *key, struct json *j, struct json_v
 	if (str_eq(key, "names"))
 		return document_strings(j, v, c->arena, &c->rule->names, e);
 	if (str_eq(key, "require"))
-		return document_string(v, &c->rule->require, e);
+		return members_string(v, &c->rule->require, e);
 	if (str_eq(key, "certs"))
 		return document_strings(j, v, c->arena, &c->rule->certs, e);
 	if (str_eq(key, "digests"))
@@ -54,7 +54,7 @@ static int add_rule(void *ctx, const char *key, struct json *j, struct json_valu
 	struct policy *p = ctx;
 	struct rule rule = {0};
 	struct rule_context c = {&p->arena, &rule};
-	int r = document_object(j, v, rule_member, &c, e);
+	int r = members_object(j, v, rule_member, &c, e);
 
 	(void)key;
 	if (r < 0)
@@ -79,7 +79,7 @@ static int policy_member(void *ctx, const char *key, struct json *j, struct json
 			       ? 0
 			       : document_bad(e, "expected a number");
 	if (str_eq(key, "rules"))
-		return document_array(j, v, add_rule, p, e);
+		return members_array(j, v, add_rule, p, e);
 	return err_set(e, ERR_IMAGE, -EINVAL, "an unknown key \"%.40s\"", key);
 }
 

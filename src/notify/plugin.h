@@ -6,8 +6,8 @@
 #include <sys/types.h>
 
 #include "base/attr.h"
+#include "base/members.h"
 #include "notify/ask.h"
-#include "notify/members.h"
 #include "notify/state.h"
 
 /* What a plugin says of a request; the numbers are its interface's. */

@@ -143,7 +143,7 @@ static int read_unhandled(struct profile_reader *p, const struct json_value *v, 
 {
 	int r = members_string(v, &p->unhandled, e);
 
-	if (r < 0)
+	if (r < 0 || !p->unhandled)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
 		if (str_eq(p->unhandled, refusals[i].name)) {
@@ -275,7 +275,7 @@ static int config_member(void *ctx, const char *key, struct json *j, struct json
 
 	if (str_eq(key, "socket") || str_eq(key, "log")) {
 		r = members_string(v, path, e);
-		if (r == 0 && !is_absolute(*path))
+		if (r == 0 && *path && !is_absolute(*path))
 			r = members_bad(e, v->line, "expected an absolute path");
 		return r;
 	}

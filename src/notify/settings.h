@@ -9,7 +9,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "notify/members.h"
+#include "base/members.h"
 
 /* What helps: its name, the calls that it answers, as names of system calls. */
 #define HANDLER_LIST(X)                                                                            \

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdint.h>
 
+#include "base/members.h"
 #include "base/str.h"
-#include "notify/members.h"
 
 #define FDS_MAX 64
 

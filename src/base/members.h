@@ -1,4 +1,7 @@
-/* JSON objects and arrays, read member by member. Pure. */
+/* JSON documents, read member by member. Keys that mean nothing are the caller's to skip or to
+ * refuse; those that mean something come once. Programs in Go write null for what is empty: it
+ * counts as absent. Errors about what is well-formed, and not what it has to be, are
+ * ERR_CONFIG_TYPE, with the line. Pure. */
 #pragma once
 
 #include <stddef.h>
@@ -15,12 +18,16 @@ typedef int (*member_fn)(void *ctx, const char *key, struct json *j, struct json
 
 /* A list of strings, in an arena. */
 struct strings {
-	const char **items;
+	const char **items; /* where there are any, a NULL follows */
 	size_t n, cap;
 };
 
 /* Read the object that is all of @text, which is unescaped in place: strings live in it. */
 int members_read(char *text, size_t len, member_fn member, void *ctx, struct err *e) _must_check_;
+
+/* The same for an array; the key that its items are given with is "". */
+int members_read_array(char *text, size_t len, member_fn item, void *ctx, struct err *e)
+	_must_check_;
 
 /* Read the members of the object @v. A key that comes twice is the caller's to notice. */
 int members_object(struct json *j, const struct json_value *v, member_fn member, void *ctx,
