@@ -108,21 +108,39 @@ static void read_tail(int fd, char buf[static CHILD_OUTPUT_SIZE])
 	buf[to] = '\0';
 }
 
-int child_run(const struct child *c, struct child_result *ret)
+/* End it with its group, which is nothing for one that has ended. */
+static void end(struct child_process *p)
+{
+	(void)sys_pidfd_send_signal(p->pidfd, SIGKILL);
+	(void)sys_kill(-p->pid, SIGKILL);
+}
+
+/* Take its status and what it has said. */
+static void collect(struct child_process *p, struct child_result *ret)
+{
+	siginfo_t info = {0};
+
+	(void)sys_wait_pidfd(p->pidfd, &info, WEXITED);
+	ret->status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+	read_tail(p->output_fd, ret->output);
+	p->pidfd = fd_close(p->pidfd);
+	p->output_fd = fd_close(p->output_fd);
+}
+
+int child_start(const struct child *c, struct child_process *ret)
 {
 	_Alignas(16) static char stack[STACK_SIZE];
-	_cleanup_close_ int pidfd = -EBADF, output = -EBADF;
+	_cleanup_close_ int output = -EBADF;
+	int pidfd = -EBADF;
 	struct running x = {.c = c};
+	struct child_result ignored;
 	struct clone_args args = {
 		.flags = CLONE_PIDFD,
 		.pidfd = (uint64_t)(uintptr_t)&pidfd,
 		.exit_signal = SIGCHLD,
 	};
-	siginfo_t info = {0};
 	pid_t pid;
-	int r;
 
-	*ret = (struct child_result){0};
 	/* A file, not a pipe: nobody has to read while it runs, and what it leaves running in the
 	 * background may go on writing. */
 	if (c->out_fd < 0 || c->err_fd < 0) {
@@ -133,17 +151,31 @@ int child_run(const struct child *c, struct child_result *ret)
 	x.out_fd = c->out_fd < 0 ? output : c->out_fd;
 	x.err_fd = c->err_fd < 0 ? output : c->err_fd;
 	pid = sys_clone3_vfork(&args, stack, sizeof(stack), child_main, &x);
-	if (pid < 0) {
-		pidfd = -EBADF;
+	if (pid < 0)
 		return pid;
+	*ret = (struct child_process){.pid = pid, .pidfd = pidfd, .output_fd = TAKE_FD(output)};
+	if (x.error < 0) {
+		end(ret);
+		collect(ret, &ignored);
 	}
-	r = x.error < 0 ? x.error : sys_await_end(pidfd, c->timeout_ms);
-	if (r < 0) {
-		(void)sys_pidfd_send_signal(pidfd, SIGKILL);
-		(void)sys_kill(-pid, SIGKILL);
-	}
-	(void)sys_wait_pidfd(pidfd, &info, WEXITED);
-	ret->status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
-	read_tail(output, ret->output);
+	return x.error;
+}
+
+int child_finish(struct child_process *p, int timeout_ms, struct child_result *ret)
+{
+	int r = sys_await_end(p->pidfd, timeout_ms);
+
+	if (r < 0)
+		end(p);
+	collect(p, ret);
 	return r;
+}
+
+int child_run(const struct child *c, struct child_result *ret)
+{
+	struct child_process p;
+	int r = child_start(c, &p);
+
+	*ret = (struct child_result){0};
+	return r < 0 ? r : child_finish(&p, c->timeout_ms, ret);
 }

@@ -89,11 +89,19 @@ static int find(const char *verb, char ret[static PATH_MAX], struct err *e)
 	return not_installed(verb, e);
 }
 
-int companion_run(const char *verb, const char *const argv[], int in_fd, int out_fd, int timeout_ms,
-		  struct child_result *ret, struct err *e)
+bool companion_is_installed(const char *verb)
 {
 	char path[PATH_MAX];
-	const struct child c = {
+	struct err ignored;
+
+	return find(verb, path, &ignored) == 0;
+}
+
+/* @path is room for what is found. */
+static int describe(const char *verb, const char *const argv[], int in_fd, int out_fd,
+		    char path[static PATH_MAX], struct child *ret, struct err *e)
+{
+	*ret = (struct child){
 		.path = path,
 		.argv = argv,
 		.envp = environ,
@@ -102,13 +110,34 @@ int companion_run(const char *verb, const char *const argv[], int in_fd, int out
 		.in_fd = in_fd,
 		.out_fd = out_fd,
 		.err_fd = -EBADF,
-		.timeout_ms = timeout_ms,
 		.dies_with_us = true,
 	};
-	int r = find(verb, path, e);
+	return find(verb, path, e);
+}
+
+int companion_run(const char *verb, const char *const argv[], int in_fd, int out_fd, int timeout_ms,
+		  struct child_result *ret, struct err *e)
+{
+	char path[PATH_MAX];
+	struct child c;
+	int r = describe(verb, argv, in_fd, out_fd, path, &c, e);
 
 	if (r < 0)
 		return r;
+	c.timeout_ms = timeout_ms;
 	r = child_run(&c, ret);
+	return r < 0 ? err_sys(e, ERR_COMPANION, r, "execute %s", path) : 0;
+}
+
+int companion_start(const char *verb, const char *const argv[], int in_fd,
+		    struct child_process *ret, struct err *e)
+{
+	char path[PATH_MAX];
+	struct child c;
+	int r = describe(verb, argv, in_fd, -EBADF, path, &c, e);
+
+	if (r < 0)
+		return r;
+	r = child_start(&c, ret);
 	return r < 0 ? err_sys(e, ERR_COMPANION, r, "execute %s", path) : 0;
 }
