@@ -59,6 +59,22 @@ static void write_hooks(struct json_writer *w, uint32_t hooks)
 	json_array_end(w);
 }
 
+/* Nothing where there are none, as for most containers of people. */
+static void write_pipes(struct json_writer *w, const uint64_t pipes[static STATE_PIPES])
+{
+	uint64_t any = 0;
+
+	for (size_t n = 0; n < STATE_PIPES; n++)
+		any |= pipes[n];
+	if (any == 0)
+		return;
+	json_key(w, "pipes");
+	json_array_begin(w);
+	for (size_t n = 0; n < STATE_PIPES; n++)
+		json_u64(w, pipes[n]);
+	json_array_end(w);
+}
+
 static void write_annotations(struct json_writer *w, const struct str_map *m)
 {
 	json_key(w, "annotations");
@@ -102,6 +118,7 @@ int state_format(struct arena *a, const struct state *s, const char **ret, size_
 		json_kv_u64(&w, "exitStatus", s->exit_status);
 	if (s->hooks != 0)
 		write_hooks(&w, s->hooks);
+	write_pipes(&w, s->pipes);
 	write_annotations(&w, &s->annotations);
 	json_object_end(&w);
 	if (json_writer_finish(&w, ret, ret_len) < 0)
@@ -183,6 +200,26 @@ static int read_hooks(struct reader *r, const struct json_value *v)
 		r->state->hooks |= 1U << hook;
 	}
 	return q;
+}
+
+static int read_pipes(struct reader *r, const struct json_value *v)
+{
+	size_t n = 0;
+	int more;
+
+	if (v->type != JSON_ARRAY)
+		return -EBADMSG;
+	while ((more = json_next_item(&r->json, n == 0, r->e)) > 0) {
+		struct json_value item;
+		int q = json_read(&r->json, &item, r->e);
+
+		if (q < 0 || item.type != JSON_NUMBER || n == STATE_PIPES)
+			return -EBADMSG;
+		q = json_to_u64(&item, &r->state->pipes[n++]);
+		if (q < 0)
+			return q;
+	}
+	return more;
 }
 
 static int read_cgroup(struct reader *r, const struct json_value *v)
@@ -329,6 +366,8 @@ static int read_value(struct reader *r, const char *key, const struct json_value
 		return read_cgroup(r, v);
 	if (str_eq(key, "hooks"))
 		return read_hooks(r, v);
+	if (str_eq(key, "pipes"))
+		return read_pipes(r, v);
 	if (str_eq(key, "annotations"))
 		return read_annotations(r, v);
 	return read_number(r, key, v);

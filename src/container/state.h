@@ -17,6 +17,7 @@
 #include "oci/spec.h"
 
 #define STATE_VERSION 1
+#define STATE_PIPES   3
 
 /* How far the container had come when the document was written; the status that people see also
  * asks whether the process lives. */
@@ -47,6 +48,9 @@ struct state {
 	bool has_exit_status; /* how it ended; the kernel may keep it instead (container/exit.h) */
 	uint32_t exit_status;
 	uint32_t hooks; /* enum state_hook bits: what later commands have to run */
+	/* Inodes of the pipes that its first three descriptors were when it was made, 0 where one
+	 * was none: a checkpoint cannot tell them from its own later. */
+	uint64_t pipes[STATE_PIPES];
 	struct str_map annotations;
 };
 
