@@ -53,7 +53,8 @@
 	X(HOOK, "hook", "a hook failed, could not be executed, or took too long")                  \
 	X(EXIT_UNKNOWN, "exit-unknown", "how a container ended is not known any more")             \
 	X(COMPANION, "companion", "a program that the command needs is not installed")             \
-	X(RESCTRL, "resctrl", "a group of resctrl could not be made, entered or removed")
+	X(RESCTRL, "resctrl", "a group of resctrl could not be made, entered or removed")          \
+	X(CRIU, "criu", "the container could not be dumped or restored by CRIU")
 
 enum err_id {
 	ERR_NONE,

@@ -1,6 +1,7 @@
 /* coracle features. */
 #include "cli/command.h"
 
+#include "host/companion.h"
 #include "oci/features.h"
 #include "plan/mount-options.h"
 #include "seccomp/compile/features.h"
@@ -12,6 +13,7 @@ static int run(struct invocation *inv, struct err *e)
 		.commit = inv->commit,
 		.mount_options = plan_mount_option_names,
 		.seccomp = &seccomp_features,
+		.checkpoint = companion_is_installed("criu"),
 	};
 	struct json_writer w;
 

@@ -28,6 +28,8 @@ const struct command *const commands[] = {
 	&command_delete,
 	&command_pause,
 	&command_resume,
+	&command_checkpoint,
+	&command_restore,
 	&command_plan,
 	&command_spec,
 	&command_image,
@@ -38,8 +40,6 @@ const struct command *const commands[] = {
 	&command_version,
 	&command_help,
 	&command_completion,
-	&command_checkpoint,
-	&command_restore,
 	&command_internal_args,
 	NULL,
 };

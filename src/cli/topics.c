@@ -56,6 +56,7 @@ static void add_annotations(struct text *t)
 		"  run.oci.coracle.builtin_devices          \"0\": only the device rules that are written\n"
 		"  run.oci.coracle.image                    the root filesystem is this image; with\n"
 		"     .image_store, _verity, _digest, _policy, _upper\n"
+		"  org.criu.config                          a file with options for CRIU\n"
 		"  org.systemd.property.NAME                a property of the scope\n"
 		"\nOthers of run.oci. are refused, all others are labels. coracle-config(5) has the rest.\n");
 }

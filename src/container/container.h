@@ -88,6 +88,40 @@ struct exec_options {
 int container_exec(struct runtime *rt, const char *id, const struct exec_options *o,
 		   int *ret_status, struct err *e);
 
+/* What checkpoint and restore both tell CRIU; criu(8) has the meaning. "" leaves it to CRIU. */
+struct criu_options {
+	const char *image_path; /* directory of the checkpoint; "" is "checkpoint" */
+	const char *work_path;  /* directory for logs; "" is image_path */
+	const char *manage_cgroups, *network_lock;
+	bool tcp_established, tcp_close, ext_unix_sk, shell_job, file_locks, auto_dedup, lazy_pages;
+	struct str_list empty_ns;
+};
+
+struct checkpoint_options {
+	struct criu_options criu;
+	bool leave_running;
+	bool pre_dump;           /* memory only; the container goes on */
+	const char *parent_path; /* of an earlier pre-dump, from the directory of this one */
+	bool tcp_skip_in_flight, link_remap;
+	const char *page_server, *status_fd;
+};
+
+/* Dump the container, which is removed then unless it is left running. Nothing is changed where
+ * that fails. */
+int container_checkpoint(struct runtime *rt, const char *id, const struct checkpoint_options *o,
+			 struct err *e);
+
+struct restore_options {
+	struct create_options
+		create; /* first: the options of create and run are those of restore */
+	struct criu_options criu;
+	const char *lsm_profile, *lsm_mount_context;
+};
+
+/* Create a container from a checkpoint, which runs then. As container_run(). */
+int container_restore(struct runtime *rt, const char *id, const struct restore_options *o,
+		      int *ret_status, struct err *e);
+
 /* Wait until the container has ended. *@ret_status is its exit status, as of container_run(). */
 int container_wait(struct runtime *rt, const char *id, int *ret_status, struct err *e);
 

@@ -43,9 +43,9 @@ int creation_write_state(struct creation *c, enum state_phase phase, struct err 
 /* Make the cgroup, where it is ours to make. Returns 0 or -errno. */
 int creation_make_cgroup(struct creation *c, struct err *e) _must_check_;
 
-/* Before process @pid is told anything, so that what it starts is where it is: have systemd make the
- * cgroup around it, where it is not ours to make, and put it into its group of resctrl. @data is the
- * creation. Returns 0 or -errno. */
+/* Before process @pid is told anything, so that what it starts is where it is: have systemd make
+ * the cgroup around it, where it is not ours to make, and put it into its group of resctrl. @data
+ * is the creation. Returns 0 or -errno. */
 int creation_place(void *data, pid_t pid, struct err *e) _must_check_;
 
 /* Note for good who c->launch.pid is. Returns 0 or -errno. */

@@ -7,7 +7,7 @@
 
 /* --- what is implemented --------------------------------------------------------------------- */
 
-static const char *const unsafe_annotations[] = {"run.oci.", NULL};
+static const char *const unsafe_annotations[] = {"run.oci.", "org.criu.config", NULL};
 
 static const char *const memory_modes[] = {
 	"MPOL_DEFAULT",   "MPOL_BIND",           "MPOL_INTERLEAVE", "MPOL_WEIGHTED_INTERLEAVE",
@@ -154,6 +154,8 @@ void features_write(const struct features_context *c, struct json_writer *w)
 	json_kv_string(w, "run.oci.coracle.version", c->version);
 	if (c->commit[0] != '\0')
 		json_kv_string(w, "run.oci.coracle.commit", c->commit);
+	/* Annotations are strings. */
+	json_kv_string(w, "run.oci.coracle.checkpoint.enabled", c->checkpoint ? "true" : "false");
 	json_object_end(w);
 	write_list(w, "potentiallyUnsafeConfigAnnotations", implemented.unsafe_annotations);
 	json_object_end(w);

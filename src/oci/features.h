@@ -17,6 +17,7 @@ struct features_context {
 	const char *version, *commit;     /* of the program; commit "" if unknown */
 	const char *const *mount_options; /* names, ends with NULL */
 	const struct features_seccomp *seccomp;
+	bool checkpoint; /* there is a program that can */
 };
 
 /* Write the document as one JSON object. */

@@ -89,7 +89,7 @@ static void test_features(void **state)
 	static const char *const mount_options[] = {"ro", "rro", NULL};
 	const struct features_seccomp seccomp = {mount_options, mount_options, mount_options,
 						 mount_options};
-	struct features_context c = {"1.2.3", "abc", mount_options, &seccomp};
+	struct features_context c = {"1.2.3", "abc", mount_options, &seccomp, true};
 	struct json_writer w;
 	const char *text;
 	size_t len;
@@ -102,6 +102,7 @@ static void test_features(void **state)
 	assert_non_null(strstr(text, "\"mountOptions\":[\"ro\",\"rro\"]"));
 	assert_non_null(strstr(text, "\"CAP_CHOWN\","));
 	assert_non_null(strstr(text, ",\"CAP_CHECKPOINT_RESTORE\"]"));
+	assert_non_null(strstr(text, "\"run.oci.coracle.checkpoint.enabled\":\"true\""));
 	assert_non_null(strstr(text, "\"mountExtensions\":{\"idmap\":{\"enabled\":"));
 }
 

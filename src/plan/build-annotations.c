@@ -8,7 +8,8 @@
 #include "seccomp/compile/compile.h"
 
 /* Taken up elsewhere: by build-hooks.c and container/hooks.c, below, by container/create.c, by
- * build-mount.c, by build-seccomp.c, by build-landlock.c, by container/image.c. */
+ * build-mount.c, by build-seccomp.c, by build-landlock.c, by container/image.c,
+ * by container/criu.c. */
 static const char *const honoured[] = {
 	"run.oci.hooks.stdout",          "run.oci.hooks.stderr",
 	"run.oci.keep_original_groups",  "run.oci.pidfd_receiver",
@@ -19,7 +20,7 @@ static const char *const honoured[] = {
 	"run.oci.coracle.image",         "run.oci.coracle.image_store",
 	"run.oci.coracle.image_verity",  "run.oci.coracle.image_digest",
 	"run.oci.coracle.image_policy",  "run.oci.coracle.image_upper",
-	"run.oci.coracle.landlock",
+	"run.oci.coracle.landlock",      "org.criu.config",
 };
 
 static const char *const prefixes[] = {
