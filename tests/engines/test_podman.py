@@ -173,6 +173,78 @@ def test_build(podman, session_folder):
     assert found != 0 and "exit status 7" in err
 
 
+COUNT = "n=0; while sleep 0.1; do n=$((n+1)); echo $n; echo $n >/tmp/n; done"
+
+
+@pytest.fixture
+def counting(criu, podman):
+    """A container that counts, in its log too."""
+    podman("run", "--detach", "--name", "counting", "demo", "sh", "-c", COUNT)
+    podman.wait_log("counting", "3")
+    yield "counting"
+    podman("rm", "--force", "--ignore", "counting")
+
+
+def counts_on(podman, name):
+    """The number that it has come to; it goes on from there."""
+    before = int(podman("exec", name, "cat", "/tmp/n"))
+    podman.wait_log(name, str(before + 3))
+    return before
+
+
+def test_checkpoint(podman, counting):
+    podman("container", "checkpoint", counting)
+    state = podman.inspect(counting)["State"]
+    assert state["Status"] == "exited" and state["Checkpointed"]
+    done = int(podman("logs", counting).split()[-1])
+    podman("container", "restore", counting)
+    assert counts_on(podman, counting) >= done
+    lines = podman("logs", counting).split()
+    assert lines == [str(n) for n in range(1, len(lines) + 1)]
+
+
+def test_checkpoint_leave_running(podman, counting):
+    podman("container", "checkpoint", "--leave-running", counting)
+    assert podman.inspect(counting)["State"]["Status"] == "running"
+    counts_on(podman, counting)
+
+
+@pytest.mark.parametrize("pre", [False, True])
+def test_checkpoint_export(world, criu, podman, counting, session_folder, pre):
+    """A container from an archive, under another name; in two steps too."""
+    archive, before = session_folder / "counting.tar.gz", []
+    if pre:
+        world.need(criu("check", "--feature", "mem_dirty_track"),
+                   "needs a kernel that tells which pages were written")
+        podman("container", "checkpoint", "--pre-checkpoint", "--export", session_folder / "pre.tar.gz",
+               counting)
+        before = ["--import-previous", session_folder / "pre.tar.gz"]
+        counts_on(podman, counting)
+    podman("container", "checkpoint", *(["--with-previous"] if pre else []), "--export", archive,
+           counting)
+    done = int(podman("logs", counting).split()[-1])
+    podman("rm", "--force", counting)
+    podman("container", "restore", "--import", archive, *before, "--name", "imported")
+    try:
+        assert counts_on(podman, "imported") >= done
+    finally:
+        podman("rm", "--force", "imported")
+
+
+def test_checkpoint_terminal(podman, criu):
+    """A shell on a terminal of conmon's; what it knows is still there."""
+    podman("run", "--detach", "--tty", "--name", "shell", "demo", "sh", "-c",
+           "tty; word=kept; " + COUNT.replace("echo $n;", "echo $word$n;"))
+    try:
+        podman.wait_log("shell", "kept3")
+        podman("container", "checkpoint", "shell")
+        podman("container", "restore", "shell")
+        before = int(podman("exec", "shell", "cat", "/tmp/n"))
+        podman.wait_log("shell", f"kept{before + 3}")
+    finally:
+        podman("rm", "--force", "shell")
+
+
 def test_nothing_stays(podman, world):
     """After rm no state directory, no cgroup, no process of a container."""
     podman("rm", "--all", "--force")

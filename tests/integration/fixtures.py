@@ -277,6 +277,30 @@ def cgroup_manager(request, runtime, world, program):
     return request.param
 
 
+def run_criu(*args):
+    """Whether criu(8) does this."""
+    try:
+        return subprocess.run(["criu", *args], capture_output=True, timeout=60).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def criu_checked():
+    """Debian 12's CRIU does not know the newest kernels' virtual shared object."""
+    return run_criu("check")
+
+
+@pytest.fixture
+def criu(world, program, criu_checked):
+    """For checkpoints; a function that tells whether criu(8) does something."""
+    world.need_host_root("CRIU needs the host's root")
+    world.need((program.parent / "coracle-criu").exists(), "needs a build with libcriu")
+    world.need(not world.old_kernel, "CRIU is a program of its own, and may use what is new")
+    world.need(criu_checked, "needs a CRIU that works with this kernel (criu check)")
+    return run_criu
+
+
 def next_number(counter=[0]):
     counter[0] += 1
     return counter[0]

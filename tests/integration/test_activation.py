@@ -171,7 +171,7 @@ def test_pidfd_receiver(runtime, bundle, folder):
     "run.oci.handler",
     "run.oci.seccomp.plugins",
     "run.oci.systemd.force_cgroup_v1", "run.oci.systemd.subgroup", "run.oci.delegate-cgroup",
-    "org.criu.config", "krun.cpus", "module.wasm.image/variant"])
+    "org.criu.other", "krun.cpus", "module.wasm.image/variant"])
 def test_refused_annotation(runtime, bundle, key):
     bundle.config["annotations"] = {key: "1"}
     runtime.fails(bundle.probe("exit", 0), rf'annotations\["{key}"\]: not implemented')

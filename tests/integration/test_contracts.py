@@ -20,6 +20,7 @@ import tables  # noqa: E402
 CALLS = [(table["engine"], row) for table in
          (json.loads(p.read_text()) for p in sorted(CONTRACTS.glob("*.json")))
          for row in table["calls"]]
+BY_CRIU = {"checkpoint", "restore"}
 WITH_CGROUP = {"pause", "resume", "ps", "update"}
 
 
@@ -126,7 +127,12 @@ class Replay:
             self.runtime.wait_process(pid)
 
 
-@pytest.mark.parametrize("row", [row for _, row in CALLS], ids=[name_of(*c) for c in CALLS])
+def each(calls):
+    return pytest.mark.parametrize("row", [row for _, row in calls],
+                                   ids=[name_of(*c) for c in calls])
+
+
+@each([c for c in CALLS if c[1]["command"] not in BY_CRIU])
 def test_call(runtime, bundle, world, folder, row):
     if row["command"] in WITH_CGROUP or "--all" in row["argv"]:
         world.need_cgroups()
@@ -139,6 +145,11 @@ def test_call(runtime, bundle, world, folder, row):
         assert found == {name: row[name] for name in found}
     finally:
         replay.close()
+
+
+@each([c for c in CALLS if c[1]["command"] in BY_CRIU])
+def test_call_of_criu(criu, runtime, bundle, world, folder, row):
+    test_call(runtime, bundle, world, folder, row)
 
 
 def test_tables_are_not_empty():

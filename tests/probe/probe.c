@@ -26,6 +26,7 @@
  *                        into the report
  *   sleep                wait for ever, or for a caught signal
  *   wait PATH            wait until PATH exists
+ *   lock PATH            make PATH, and lock it for good; failing ends with exit code 97
  *   close N              close a descriptor
  *   poll-exe trace|look, hold, seize, speak HEX    see peer.c
  *   exit N               end
@@ -46,6 +47,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -890,6 +892,10 @@ int main(int argc, char **argv)
 			sleep_until_caught();
 		} else if (IS("wait")) {
 			wait_for(ARG());
+		} else if (IS("lock")) {
+			fd = open(ARG(), O_RDWR | O_CREAT, 0600);
+			if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+				_exit(FAILED);
 		} else if (IS("close")) {
 			close(atoi(ARG()));
 		} else if (IS("poll-exe")) {
