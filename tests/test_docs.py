@@ -186,8 +186,8 @@ def test_manual_of_annotations():
     honoured = {a or macros[b] for a, b in re.findall(r'"(.*?)"|(\w+_ANNOTATION_\w+)', body)}
     assert len(honoured) > 10
     text = section((MAN / "coracle-config.5.scd").read_text(), "ANNOTATIONS")
-    explained = [line for line in text.splitlines() if line.startswith("*run.oci.")]
-    assert set(re.findall(r"\*(run\.oci\.[\w.]+)\*", "\n".join(explained))) == honoured
+    explained = [line for line in text.splitlines() if line.startswith(("*run.oci.", "*org.criu."))]
+    assert set(re.findall(r"\*((?:run\.oci|org\.criu)\.[\w.]+)\*", "\n".join(explained))) == honoured
     short = coracle("help", "annotations").stdout
     for name in honoured:  # the short list joins some by their beginnings
         last = re.search(r"[._]\w+?$", name.removeprefix("run.oci.coracle.image"))
