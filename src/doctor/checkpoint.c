@@ -1,32 +1,10 @@
 /* Checkpoints: the runtime, and the program that writes them. */
 #include <errno.h>
-#include <unistd.h>
 
-#include "base/child.h"
-#include "base/fd.h"
 #include "base/str.h"
-#include "base/sys.h"
 #include "doctor/doctor.h"
 
 #define TIMEOUT_MS 2000
-
-static int run(const char *path, const char *const *argv, struct child_result *ret)
-{
-	_cleanup_close_ int null = sys_openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
-	struct child c = {
-		.path = path,
-		.argv = argv,
-		.envp = environ,
-		.cwd = "",
-		.cwd_fd = -EBADF,
-		.in_fd = null,
-		.out_fd = -EBADF,
-		.err_fd = -EBADF,
-		.timeout_ms = TIMEOUT_MS,
-	};
-
-	return child_run(&c, ret);
-}
 
 void check_criu(const struct doctor *d, struct finding *f)
 {
@@ -36,7 +14,7 @@ void check_criu(const struct doctor *d, struct finding *f)
 	const char *install = doctor_install_command(d, &names);
 	struct child_result result;
 
-	if (path && run(path, argv, &result) == 0 && result.status == 0) {
+	if (path && doctor_run(path, argv, TIMEOUT_MS, &result) == 0 && result.status == 0) {
 		finding_set(f, VERDICT_OK, "%s", result.output);
 		return;
 	}
@@ -49,11 +27,9 @@ void check_criu(const struct doctor *d, struct finding *f)
 void check_checkpoint(const struct doctor *d, struct finding *f)
 {
 	static const char *const argv[] = {"coracle", "checkpoint", "--help", NULL};
-	const char *path =
-		str_eq(d->runtime, "coracle") ? doctor_find_program(d, "coracle") : d->runtime;
 	struct child_result result = {0};
 
-	if (!path || run(path, argv, &result) < 0) {
+	if (doctor_run(doctor_runtime(d), argv, TIMEOUT_MS, &result) < 0) {
 		finding_set(f, VERDICT_SKIP, "coracle was not found");
 		return;
 	}

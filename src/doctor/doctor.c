@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/io.h"
 #include "base/str.h"
 #include "base/sys.h"
@@ -74,6 +75,30 @@ const char *doctor_find_program(const struct doctor *d, const char *program)
 		places += n + (places[n] == ':');
 	}
 	return NULL;
+}
+
+const char *doctor_runtime(const struct doctor *d)
+{
+	return str_eq(d->runtime, "coracle") ? doctor_find_program(d, "coracle") : d->runtime;
+}
+
+int doctor_run(const char *path, const char *const *argv, int timeout_ms, struct child_result *ret)
+{
+	_cleanup_close_ int null = sys_openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
+	struct child c = {
+		.path = path,
+		.argv = argv,
+		.envp = environ,
+		.cwd = "",
+		.cwd_fd = -EBADF,
+		.in_fd = null,
+		.out_fd = -EBADF,
+		.err_fd = -EBADF,
+		.timeout_ms = timeout_ms,
+		.dies_with_us = true,
+	};
+
+	return path ? child_run(&c, ret) : -ENOENT;
 }
 
 /* Does a line of /etc/os-release, ID= or ID_LIKE=, hold @word? */

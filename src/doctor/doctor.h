@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/child.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -92,6 +93,15 @@ int64_t doctor_read_number(const struct doctor *d, const char *path);
 
 /* Is @program in one of the usual directories, or PATH? Its path, or NULL. */
 const char *doctor_find_program(const struct doctor *d, const char *program);
+
+/* The program that was called as coracle, or the one in PATH. NULL if there is none. */
+const char *doctor_runtime(const struct doctor *d);
+
+/* Run the program @path (NULL fails with -ENOENT) with @argv as whoever asks: with our environment,
+ * nothing to read, and @timeout_ms to end in. It dies with us. Returns 0 with *@ret filled in when
+ * it has ended, however it did, or -errno as child_run() does. */
+int doctor_run(const char *path, const char *const *argv, int timeout_ms, struct child_result *ret)
+	_must_check_;
 
 /* The command that installs a package, by the distribution; @debian, @fedora, @alpine, @arch and
  * @suse are its names there, of which NULL is unknown. NULL if no command is known. */

@@ -5,7 +5,6 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include "base/child.h"
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/path.h"
@@ -21,22 +20,9 @@
 
 void check_image_program(const struct doctor *d, struct finding *f)
 {
-	_cleanup_close_ int null = sys_openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
 	static const char *const argv[] = {"coracle", "image", "list", "--help", NULL};
 	struct child_result result = {0};
-	struct child c = {
-		.path = str_eq(d->runtime, "coracle") ? doctor_find_program(d, "coracle")
-						      : d->runtime,
-		.argv = argv,
-		.envp = environ,
-		.cwd = "",
-		.cwd_fd = -EBADF,
-		.in_fd = null,
-		.out_fd = -EBADF,
-		.err_fd = -EBADF,
-		.timeout_ms = TIMEOUT_MS,
-	};
-	int r = c.path ? child_run(&c, &result) : -ENOENT;
+	int r = doctor_run(doctor_runtime(d), argv, TIMEOUT_MS, &result);
 
 	if (r == 0 && result.status == 0) {
 		finding_set(f, VERDICT_OK, "it runs");

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/child.h"
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/json.h"
@@ -165,26 +164,12 @@ static void remove_bundle(int dir, const char *path)
 
 static int run_container(const struct doctor *d, const char *bundle, struct child_result *ret)
 {
-	_cleanup_close_ int null = sys_openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
 	const char *const argv[] = {
 		"coracle",  "--root", arena_format(d->arena, "%s/state", bundle),         "run",
 		"--bundle", bundle,   arena_format(d->arena, "doctor-%d", (int)getpid()), NULL,
 	};
-	struct child c = {
-		.path = str_eq(d->runtime, "coracle") ? doctor_find_program(d, "coracle")
-						      : d->runtime,
-		.argv = argv,
-		.envp = environ,
-		.cwd = "",
-		.cwd_fd = -EBADF,
-		.in_fd = null,
-		.out_fd = -EBADF,
-		.err_fd = -EBADF,
-		.timeout_ms = TIMEOUT_MS,
-		.dies_with_us = true,
-	};
 
-	return c.path ? child_run(&c, ret) : -ENOENT;
+	return doctor_run(doctor_runtime(d), argv, TIMEOUT_MS, ret);
 }
 
 void check_start(const struct doctor *d, struct finding *f)

@@ -4,7 +4,6 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include "base/child.h"
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/str.h"
@@ -132,7 +131,6 @@ struct mapping {
 static int run_mapper(struct mapping *m, const char *program, pid_t pid, uint32_t own,
 		      const struct id_range *range)
 {
-	_cleanup_close_ int null = sys_openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
 	struct arena *a = m->d->arena;
 	const char *const argv[] = {
 		program,
@@ -146,18 +144,7 @@ static int run_mapper(struct mapping *m, const char *program, pid_t pid, uint32_
 		NULL,
 	};
 	struct child_result result;
-	struct child c = {
-		.path = doctor_find_program(m->d, program),
-		.argv = argv,
-		.envp = environ,
-		.cwd = "",
-		.cwd_fd = -EBADF,
-		.in_fd = null,
-		.out_fd = -EBADF,
-		.err_fd = -EBADF,
-		.timeout_ms = MAPPER_TIMEOUT_MS,
-	};
-	int r = c.path ? child_run(&c, &result) : -ENOENT;
+	int r = doctor_run(doctor_find_program(m->d, program), argv, MAPPER_TIMEOUT_MS, &result);
 
 	if (r == 0 && result.status == 0)
 		return 0;
