@@ -450,6 +450,12 @@ static inline int sys_landlock_create_ruleset(const void *attr, size_t size)
 	return (int)SYS3(landlock_create_ruleset, attr, size, 0);
 }
 
+/* The version of the kernel's Landlock, from 1 on. */
+static inline int sys_landlock_version(void)
+{
+	return (int)SYS3(landlock_create_ruleset, 0, 0, 1 /* LANDLOCK_CREATE_RULESET_VERSION */);
+}
+
 static inline int sys_landlock_add_rule(int fd, int type, const void *rule)
 {
 	return (int)SYS4(landlock_add_rule, fd, type, rule, 0);

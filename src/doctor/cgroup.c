@@ -15,6 +15,9 @@
 #define TOP     "/sys/fs/cgroup"
 #define UNIFIED TOP "/unified"
 
+#define FREEZE_MS 500
+#define KILL_MS   1000
+
 /* What engines set limits with. */
 static const char *const wanted[] = {"cpu", "memory", "pids"};
 
@@ -61,13 +64,7 @@ static void cure_layout(const struct doctor *d, struct finding *f)
 			"still uses come back with a reboot";
 		return;
 	}
-	finding_cure(d, f, CURE_ROOT,
-		     "sed -i 's/^GRUB_CMDLINE_LINUX=\"/&systemd.unified_cgroup_hierarchy=1 /' "
-		     "/etc/default/grub");
-	finding_cure(d, f, CURE_ROOT, "update-grub");
-	finding_cure(d, f, CURE_ROOT, "reboot");
-	f->afterwards =
-		"without GRUB: add systemd.unified_cgroup_hierarchy=1 to the kernel's command line";
+	doctor_cure_boot(d, f, "systemd.unified_cgroup_hierarchy=1");
 }
 
 void check_cgroup_layout(const struct doctor *d, struct finding *f)
@@ -91,24 +88,77 @@ void check_cgroup_layout(const struct doctor *d, struct finding *f)
 /* --- making one --------------------------------------------------------------------------------
  */
 
-static int do_nothing(void *arg, struct trial *t)
+static int wait_for_signal(void *arg, struct trial *t)
 {
 	(void)arg;
-	(void)t;
-	return 0;
+	return trial_step(t, "be killed by its cgroup", sys_poll(NULL, 0, KILL_MS));
 }
 
 struct attempt {
+	const struct doctor *d;
 	const char *dir;       /* the new cgroup */
 	const char *what;      /* what failed */
 	char controllers[160]; /* of the new cgroup */
 };
 
-/* Make the cgroup a->dir with a process in it, and remove it. 0 or -errno with a->what. */
-static int try_cgroup(const struct doctor *d, struct attempt *a)
+/* Write into a file of the new cgroup. */
+static int tell(struct attempt *a, const char *file, const char *value, const char *what)
 {
+	const char *path = arena_format(a->d->arena, "%s/%s", a->dir, file);
+	int r = path ? io_write_value_at(AT_FDCWD, path, value) : -ENOMEM;
+
+	if (r < 0)
+		a->what = what;
+	return r;
+}
+
+/* Wait until the new cgroup's processes stand still. */
+static int await_frozen(struct attempt *a)
+{
+	const char *path = arena_format(a->d->arena, "%s/cgroup.events", a->dir);
+	uint64_t end = sys_now_ms() + FREEZE_MS;
+	char *text;
+	size_t len;
+
+	a->what = "see a cgroup frozen";
+	do {
+		int r = path ? io_read_file_at(a->d->arena, AT_FDCWD, path, 4096, &text, &len)
+			     : -ENOMEM;
+
+		if (r < 0)
+			return r;
+		if (strstr(text, "frozen 1"))
+			return 0;
+		(void)sys_poll(NULL, 0, 1);
+	} while (sys_now_ms() < end);
+	return -ETIMEDOUT;
+}
+
+/* With a process in the new cgroup, which is then killed at once. */
+static int freeze_and_kill(void *arg, pid_t pid)
+{
+	struct attempt *a = arg;
+	int r = tell(a, "cgroup.freeze", "1", "freeze a cgroup");
+
+	if (r == 0)
+		r = await_frozen(a);
+	if (r == 0)
+		r = tell(a, "cgroup.freeze", "0", "thaw a cgroup");
+	if (r < 0)
+		return r;
+	r = tell(a, "cgroup.kill", "1", "kill all of a cgroup");
+	if (r == -ENOENT) /* before 5.14 each process is signalled */
+		r = sys_kill(pid, SIGKILL);
+	return r < 0 ? r : 1; /* it need not begin */
+}
+
+/* Make the cgroup a->dir with a process in it, freeze and kill that, and remove it. 0 or -errno
+ * with a->what. */
+static int try_cgroup(struct attempt *a)
+{
+	const struct doctor *d = a->d;
 	_cleanup_close_ int fd = -EBADF;
-	struct trial t;
+	struct trial t = {0};
 	int r = sys_mkdirat(AT_FDCWD, a->dir, 0755);
 
 	a->what = "make a cgroup";
@@ -116,7 +166,13 @@ static int try_cgroup(const struct doctor *d, struct attempt *a)
 		return r;
 	fd = sys_openat(AT_FDCWD, a->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	a->what = "start a process in a new cgroup";
-	r = fd < 0 ? fd : trial_run(0, fd, do_nothing, NULL, NULL, &t);
+	r = fd < 0 ? fd : trial_run(0, fd, wait_for_signal, freeze_and_kill, a, &t);
+	/* Killed is what it should be. */
+	if (r == 0 && t.code != -EINTR) {
+		r = t.code < 0 ? t.code : -ETIMEDOUT;
+		if (t.code == 0)
+			a->what = "kill all of a cgroup";
+	}
 	(void)str_copy(a->controllers, sizeof(a->controllers),
 		       doctor_read(d, arena_format(d->arena, "%s/cgroup.controllers", a->dir)));
 	(void)sys_unlinkat(AT_FDCWD, a->dir, AT_REMOVEDIR);
@@ -149,8 +205,8 @@ static const char *missing_controllers(const struct doctor *d, const char *list)
 void check_cgroup(const struct doctor *d, struct finding *f)
 {
 	const char *top = unified_top(), *missing;
-	struct attempt a = {
-		.dir = arena_format(d->arena, "%s/coracle-doctor-%d", top ? top : "", getpid())};
+	struct attempt a = {.d = d,
+			    .dir = arena_format(d->arena, "%s/%s", top ? top : "", d->name)};
 	char words[24];
 	int r;
 
@@ -159,7 +215,7 @@ void check_cgroup(const struct doctor *d, struct finding *f)
 			    "there is no cgroup v2 to try it in; v1 hierarchies are used");
 		return;
 	}
-	r = try_cgroup(d, &a);
+	r = try_cgroup(&a);
 	/* Not every v1 or threaded arrangement takes a process at its birth: it is moved then. */
 	if (r < 0) {
 		finding_set(f, VERDICT_FAIL, "cannot %s in %s: %s", a.what, top,
@@ -181,7 +237,7 @@ void check_cgroup(const struct doctor *d, struct finding *f)
 			"leaves memory out; or a v1 hierarchy holds them";
 		return;
 	}
-	finding_set(f, VERDICT_OK, "made %s, with a process", a.dir);
+	finding_set(f, VERDICT_OK, "made %s; a process in it was frozen and killed", a.dir);
 }
 
 /* --- delegation --------------------------------------------------------------------------------
@@ -260,15 +316,15 @@ static int try_delegated(const struct doctor *d, const char *own, struct attempt
 
 		beside = procs && sys_faccessat(AT_FDCWD, procs, W_OK) == 0;
 	}
-	a->dir = beside ? arena_format(d->arena, "%.*scoracle-doctor-%d", (int)len, own, getpid())
-			: arena_format(d->arena, "%s/coracle-doctor-%d", own, getpid());
-	return a->dir ? try_cgroup(d, a) : -ENOMEM;
+	a->dir = beside ? arena_format(d->arena, "%.*s%s", (int)len, own, d->name)
+			: arena_format(d->arena, "%s/%s", own, d->name);
+	return a->dir ? try_cgroup(a) : -ENOMEM;
 }
 
 void check_delegation(const struct doctor *d, struct finding *f)
 {
 	const char *own = own_cgroup(d), *missing;
-	struct attempt a = {0};
+	struct attempt a = {.d = d};
 	char words[24];
 	int r;
 
@@ -295,7 +351,9 @@ void check_delegation(const struct doctor *d, struct finding *f)
 		cure_controllers(d, f);
 		return;
 	}
-	finding_set(f, VERDICT_OK, "made %s, with controllers %s", a.dir, a.controllers);
+	finding_set(f, VERDICT_OK,
+		    "made %s, with controllers %s; a process in it was frozen and killed", a.dir,
+		    a.controllers);
 }
 
 /* --- device-policy -----------------------------------------------------------------------------

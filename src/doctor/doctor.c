@@ -101,6 +101,53 @@ int doctor_run(const char *path, const char *const *argv, int timeout_ms, struct
 	return path ? child_run(&c, ret) : -ENOENT;
 }
 
+void doctor_cure_sysctl(const struct doctor *d, struct finding *f, const char *name,
+			const char *value)
+{
+	finding_cure(d, f, CURE_ROOT, "sysctl -w %s=%s", name, value);
+	finding_cure(d, f, CURE_ROOT, "echo %s=%s >>/etc/sysctl.d/60-coracle.conf", name, value);
+}
+
+void doctor_cure_boot(const struct doctor *d, struct finding *f, const char *parameter)
+{
+	finding_cure(d, f, CURE_ROOT, "sed -i 's/^GRUB_CMDLINE_LINUX=\"/&%s /' /etc/default/grub",
+		     parameter);
+	finding_cure(d, f, CURE_ROOT, "update-grub");
+	finding_cure(d, f, CURE_ROOT, "reboot");
+	f->afterwards = arena_format(d->arena, "without GRUB: add %s to the kernel's command line",
+				     parameter);
+}
+
+/* The default, as coracle-image takes it. */
+static char *default_store(const struct doctor *d)
+{
+	const char *own = getenv("CORACLE_IMAGE_STORE"), *data = getenv("XDG_DATA_HOME");
+	const char *home = getenv("HOME");
+
+	if (own && *own == '/')
+		return arena_strdup(d->arena, own);
+	if (d->uid == 0)
+		return arena_strdup(d->arena, "/var/lib/coracle/images");
+	if (data && *data == '/')
+		return arena_format(d->arena, "%s/coracle/images", data);
+	return arena_format(d->arena, "%s/.local/share/coracle/images",
+			    home && *home == '/' ? home : "");
+}
+
+const char *doctor_store(const struct doctor *d)
+{
+	char *path = default_store(d);
+
+	if (!path)
+		return "/";
+	while (path[1] != '\0' && sys_faccessat(AT_FDCWD, path, X_OK) < 0) {
+		char *slash = strrchr(path, '/');
+
+		slash[slash == path] = '\0';
+	}
+	return path;
+}
+
 /* Does a line of /etc/os-release, ID= or ID_LIKE=, hold @word? */
 static bool is_like(const char *release, const char *word)
 {
@@ -165,8 +212,12 @@ void doctor_init(struct doctor *d, struct arena *a)
 
 	*d = (struct doctor){.arena = a, .uid = geteuid(), .gid = getegid(), .runtime = "coracle"};
 	d->user = pw ? arena_strdup(a, pw->pw_name) : arena_format(a, "#%u", d->uid);
+	d->name = arena_format(a, "coracle-doctor-%d-%u", (int)getpid(),
+			       (unsigned)(sys_now_ns() % 1000000));
 	if (!d->user)
 		d->user = "";
+	if (!d->name)
+		d->name = "coracle-doctor";
 	/* The first user namespace maps everything to itself (user_namespaces(7)). */
 	d->nested = !strstr(doctor_read(d, "/proc/self/uid_map"), " 4294967295");
 	if (io_read_file_at(a, AT_FDCWD, "/proc/self/status", FILE_MAX, &text, &len) == 0)

@@ -36,6 +36,8 @@ struct doctor {
 	bool filtered;        /* a seccomp filter holds for us */
 	bool has_systemd;     /* it is this machine's init */
 	unsigned purposes;    /* enum purpose, any of */
+	const char *name;     /* for what we make for a moment; nobody else's, not even of an
+				 earlier process with our pid */
 	const char *scan_dir; /* where to look for set-id files; NULL: nowhere */
 };
 
@@ -103,6 +105,17 @@ const char *doctor_runtime(const struct doctor *d);
 int doctor_run(const char *path, const char *const *argv, int timeout_ms, struct child_result *ret)
 	_must_check_;
 
+/* Add commands that set the sysctl @name now, and keep it over a reboot. */
+void doctor_cure_sysctl(const struct doctor *d, struct finding *f, const char *name,
+			const char *value);
+
+/* Add commands that put @parameter on the kernel's command line, where GRUB writes it. */
+void doctor_cure_boot(const struct doctor *d, struct finding *f, const char *parameter);
+
+/* The image store, or the nearest directory above it that exists. Owned by the arena; "/" when that
+ * is exhausted. */
+const char *doctor_store(const struct doctor *d);
+
 /* The command that installs a package, by the distribution; @debian, @fedora, @alpine, @arch and
  * @suse are its names there, of which NULL is unknown. NULL if no command is known. */
 struct package_names {
@@ -120,6 +133,16 @@ void check_procfs(const struct doctor *d, struct finding *f);
 void check_limits(const struct doctor *d, struct finding *f);
 void check_start(const struct doctor *d, struct finding *f);
 
+void check_idmapped_mounts(const struct doctor *d, struct finding *f);
+void check_fuse(const struct doctor *d, struct finding *f);
+
+void check_surroundings(const struct doctor *d, struct finding *f);
+void check_security_module(const struct doctor *d, struct finding *f);
+void check_landlock(const struct doctor *d, struct finding *f);
+void check_ptrace(const struct doctor *d, struct finding *f);
+void check_inotify(const struct doctor *d, struct finding *f);
+void check_clock(const struct doctor *d, struct finding *f);
+
 void check_user_namespace(const struct doctor *d, struct finding *f);
 void check_subordinate_ids(const struct doctor *d, struct finding *f);
 void check_subid_audit(const struct doctor *d, struct finding *f);
@@ -133,14 +156,18 @@ void check_user_manager(const struct doctor *d, struct finding *f);
 
 void check_runtime_directory(const struct doctor *d, struct finding *f);
 void check_stale_state(const struct doctor *d, struct finding *f);
+void check_leftovers(const struct doctor *d, struct finding *f);
 
 void check_seccomp_filter(const struct doctor *d, struct finding *f);
 void check_seccomp_notify(const struct doctor *d, struct finding *f);
 
 void check_image_program(const struct doctor *d, struct finding *f);
 void check_overlay(const struct doctor *d, struct finding *f);
+void check_overlay_store(const struct doctor *d, struct finding *f);
 void check_erofs(const struct doctor *d, struct finding *f);
+void check_loop(const struct doctor *d, struct finding *f);
 void check_verity(const struct doctor *d, struct finding *f);
 
 void check_checkpoint(const struct doctor *d, struct finding *f);
 void check_criu(const struct doctor *d, struct finding *f);
+void check_criu_kernel(const struct doctor *d, struct finding *f);

@@ -84,6 +84,95 @@ void check_overlay(const struct doctor *d, struct finding *f)
 	}
 }
 
+/* --- overlay-store -----------------------------------------------------------------------------
+ */
+
+/* What an overlay needs, in a directory of ours where the store is. */
+static const char *const parts[] = {"l", "u", "w", "m"};
+
+struct store {
+	const struct doctor *d;
+	const char *path;
+};
+
+static int mount_in_store(void *arg, struct trial *t)
+{
+	const struct store *s = arg;
+	const char *data = "lowerdir=l,upperdir=u,workdir=w,userxattr";
+	int fd;
+
+	if (s->d->uid != 0 && trial_map_self(t, s->d->uid, s->d->gid) < 0)
+		return t->code;
+	if (trial_step(t, "make mounts private",
+		       sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) < 0 ||
+	    trial_step(t, "enter a directory", sys_chdir(s->path)) < 0 ||
+	    trial_step(t, "mount an overlay", sys_mount("overlay", "m", "overlay", 0, data)) < 0)
+		return t->code;
+	fd = sys_openat(AT_FDCWD, "m/file", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	return trial_step(t, "write into an overlay", fd < 0 ? fd : 0);
+}
+
+/* Does the file system tell types where it lists names? Overlays need it. */
+static bool tells_types(int dir)
+{
+	char buf[1024];
+	ssize_t n = sys_getdents64(dir, buf, sizeof(buf));
+
+	/* d_type, of ".", behind an inode, an offset and a length */
+	return n < 19 || buf[18] != 0 /* DT_UNKNOWN */;
+}
+
+/* Returns 0 with *@ret_types, or -errno: of the directory, or of the trial. */
+static int try_store(const struct doctor *d, const char *path, struct trial *t, bool *ret_types)
+{
+	struct store s = {.d = d, .path = path};
+	_cleanup_close_ int dir = -EBADF;
+	int r = sys_mkdirat(AT_FDCWD, path, 0700);
+
+	if (r < 0)
+		return r;
+	dir = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	r = dir < 0 ? dir : 0;
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++)
+		r = sys_mkdirat(dir, parts[i], 0755);
+	if (r == 0) {
+		*ret_types = tells_types(dir);
+		r = trial_run(CLONE_NEWNS | (d->uid == 0 ? 0 : CLONE_NEWUSER), -EBADF,
+			      mount_in_store, NULL, &s, t);
+	}
+	(void)sys_unlinkat(dir, "u/file", 0);
+	(void)sys_unlinkat(dir, "w/work", AT_REMOVEDIR);
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		(void)sys_unlinkat(dir, parts[i], AT_REMOVEDIR);
+	(void)sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+	return r;
+}
+
+void check_overlay_store(const struct doctor *d, struct finding *f)
+{
+	const char *store = doctor_store(d);
+	const char *path = arena_format(d->arena, "%s/%s", store, d->name);
+	bool types = true;
+	struct trial t = {0};
+	char words[24];
+	int r = path ? try_store(d, path, &t, &types) : -ENOMEM;
+
+	if (r < 0) {
+		finding_set(f, VERDICT_SKIP, "%s: %s", store, errno_words(r, words));
+	} else if (t.code == 0 && types) {
+		finding_set(f, VERDICT_OK, "%s can hold what containers write", store);
+	} else if (t.code == 0) {
+		finding_set(f, VERDICT_WARN, "%s does not tell files from directories in lists",
+			    store);
+		f->afterwards = "xfs made with ftype=0 is one: keep the store on another";
+	} else {
+		finding_set(f, VERDICT_WARN, "cannot %s in %s: %s", t.what, store,
+			    errno_words(t.code, words));
+		f->afterwards = "an overlay or a network's file system is none: put the store "
+				"elsewhere (CORACLE_IMAGE_STORE)";
+	}
+}
+
 /* --- erofs -------------------------------------------------------------------------------------
  */
 
@@ -115,30 +204,34 @@ void check_erofs(const struct doctor *d, struct finding *f)
 	f->afterwards = "or boot a kernel with CONFIG_EROFS_FS";
 }
 
-/* --- fs-verity ---------------------------------------------------------------------------------
+/* --- loop --------------------------------------------------------------------------------------
  */
 
-/* The image store, or the nearest directory above it that exists, into @path. */
-static void find_store(char path[static PATH_SIZE])
+void check_loop(const struct doctor *d, struct finding *f)
 {
-	const char *own = getenv("CORACLE_IMAGE_STORE"), *data = getenv("XDG_DATA_HOME");
-	const char *home = getenv("HOME");
+	int fd;
+	char words[24];
 
-	if (own && *own == '/')
-		(void)str_copy(path, PATH_SIZE, own);
-	else if (sys_geteuid() == 0)
-		(void)str_copy(path, PATH_SIZE, "/var/lib/coracle/images");
-	else if (data && *data == '/')
-		(void)str_format(path, PATH_SIZE, "%s/coracle/images", data);
-	else
-		(void)str_format(path, PATH_SIZE, "%s/.local/share/coracle/images",
-				 home && *home == '/' ? home : "");
-	while (path[1] != '\0' && sys_faccessat(AT_FDCWD, path, X_OK) < 0) {
-		char *slash = strrchr(path, '/');
-
-		slash[slash == path] = '\0';
+	if (d->uid != 0) {
+		finding_set(f, VERDICT_SKIP, "only root uses them");
+		return;
 	}
+	/* Opening it loads the module where it is one; asking it for a device would make one. */
+	fd = sys_openat(AT_FDCWD, "/dev/loop-control", O_RDWR | O_CLOEXEC, 0);
+	if (fd >= 0) {
+		(void)sys_close(fd);
+		finding_set(f, VERDICT_OK, "there are loop devices");
+		return;
+	}
+	finding_set(f, VERDICT_WARN, "/dev/loop-control: %s", errno_words(fd, words));
+	finding_cure(d, f, CURE_ROOT, "modprobe loop");
+	f->afterwards =
+		"or boot Linux 6.12 or newer, which needs none; inside of a container: give "
+		"it the devices";
 }
+
+/* --- fs-verity ---------------------------------------------------------------------------------
+ */
 
 /* A file without a name in @path, sealed. */
 static int seal_nameless(const char *path)
@@ -165,11 +258,10 @@ static int seal_nameless(const char *path)
 
 void check_verity(const struct doctor *d, struct finding *f)
 {
-	char path[PATH_SIZE], words[24];
-	int r;
+	const char *path = doctor_store(d);
+	int r = seal_nameless(path);
+	char words[24];
 
-	find_store(path);
-	r = seal_nameless(path);
 	if (r == 0) {
 		finding_set(f, VERDICT_OK, "%s can have sealed files", path);
 		return;

@@ -118,8 +118,7 @@ static const char *make_bundle(const struct doctor *d)
 	const char *const places[] = {d->uid == 0 ? "/run" : xdg ? xdg : "", "/tmp"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		char *path =
-			arena_format(d->arena, "%s/coracle-doctor-%d", places[i], (int)getpid());
+		char *path = arena_format(d->arena, "%s/%s", places[i], d->name);
 
 		if (places[i][0] == '/' && path && sys_mkdirat(AT_FDCWD, path, 0711) == 0)
 			return path;

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "doctor/doctor.h"
+#include "doctor/state.h"
 
 #define STATE_MAX ((size_t)1 << 20)
 
@@ -77,6 +78,30 @@ void check_runtime_directory(const struct doctor *d, struct finding *f)
 /* --- stale-state -------------------------------------------------------------------------------
  */
 
+struct entry {
+	uint64_t inode;
+	int64_t offset;
+	unsigned short length;
+	unsigned char type;
+	char name[];
+};
+
+void state_each(int dir, void (*fn)(void *arg, int dir, const char *name), void *arg)
+{
+	_Alignas(struct entry) char buf[8192];
+	ssize_t n;
+
+	while ((n = sys_getdents64(dir, buf, sizeof(buf))) > 0) {
+		for (ssize_t at = 0; at < n;) {
+			const struct entry *e = (const struct entry *)(const void *)(buf + at);
+
+			if (e->name[0] != '.')
+				fn(arg, dir, e->name);
+			at += e->length;
+		}
+	}
+}
+
 /* What is left of a container. */
 enum leftover {
 	LEFT_NOTHING, /* it lives, or is being made */
@@ -85,8 +110,7 @@ enum leftover {
 	LEFT_DAMAGED, /* a document that cannot be read, and nobody at work on it */
 };
 
-/* The pid in a state document, or -EBADMSG. */
-static int64_t read_pid(char *text, size_t len)
+int64_t state_read_pid(char *text, size_t len, const char *name)
 {
 	struct json_value v;
 	struct json j;
@@ -99,7 +123,7 @@ static int64_t read_pid(char *text, size_t len)
 	if (json_read(&j, &v, &e) < 0 || v.type != JSON_OBJECT)
 		return -EBADMSG;
 	for (bool first = true; (r = json_next_key(&j, first, &key, &e)) > 0; first = false) {
-		bool ours = str_eq(key, "pid");
+		bool ours = str_eq(key, name);
 
 		if (json_read(&j, &v, &e) < 0 || (ours && json_to_i64(&v, &pid) < 0) ||
 		    json_skip(&j, &v, &e) < 0)
@@ -108,8 +132,7 @@ static int64_t read_pid(char *text, size_t len)
 	return r < 0 ? -EBADMSG : pid;
 }
 
-/* Has the process ended? One that waits for its parent has, too. */
-static bool has_ended(const struct doctor *d, int64_t pid)
+bool state_has_ended(const struct doctor *d, int64_t pid)
 {
 	const char *stat = arena_format(d->arena, "/proc/%d/stat", (int)pid);
 	const char *text = stat ? doctor_read(d, stat) : "";
@@ -133,27 +156,23 @@ static enum leftover examine_container(const struct doctor *d, int dir)
 	r = io_read_file_at(d->arena, dir, "state.json", STATE_MAX, &text, &len);
 	if (r < 0)
 		return r == -ENOENT ? LEFT_WRECK : LEFT_DAMAGED;
-	pid = read_pid(text, len);
+	pid = state_read_pid(text, len, "pid");
 	if (pid < 0)
 		return LEFT_DAMAGED;
-	return pid == 0 || has_ended(d, pid) ? LEFT_ENDED : LEFT_NOTHING;
+	return pid == 0 || state_has_ended(d, pid) ? LEFT_ENDED : LEFT_NOTHING;
 }
 
 struct listing {
+	const struct doctor *d;
+	struct finding *f;
 	unsigned n, ended, damaged;
 };
 
-struct entry {
-	uint64_t inode;
-	int64_t offset;
-	unsigned short length;
-	unsigned char type;
-	char name[];
-};
-
-static void count_container(const struct doctor *d, struct finding *f, int root, const char *id,
-			    struct listing *l)
+static void count_container(void *arg, int root, const char *id)
 {
+	struct listing *l = arg;
+	const struct doctor *d = l->d;
+	struct finding *f = l->f;
 	_cleanup_close_ int dir =
 		sys_openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 	enum cure_shell shell = d->uid == 0 ? CURE_ROOT : CURE_USER;
@@ -168,27 +187,11 @@ static void count_container(const struct doctor *d, struct finding *f, int root,
 		finding_cure(d, f, shell, "coracle --root %s delete --force %s", d->root, id);
 }
 
-static void count_containers(const struct doctor *d, struct finding *f, int root, struct listing *l)
-{
-	_Alignas(struct entry) char buf[8192];
-	ssize_t n;
-
-	while ((n = sys_getdents64(root, buf, sizeof(buf))) > 0) {
-		for (ssize_t at = 0; at < n;) {
-			const struct entry *e = (const struct entry *)(const void *)(buf + at);
-
-			if (e->name[0] != '.')
-				count_container(d, f, root, e->name, l);
-			at += e->length;
-		}
-	}
-}
-
 void check_stale_state(const struct doctor *d, struct finding *f)
 {
 	_cleanup_close_ int fd =
 		sys_openat(AT_FDCWD, d->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	struct listing l = {0};
+	struct listing l = {.d = d, .f = f};
 	char words[24];
 
 	if (fd == -ENOENT) {
@@ -199,7 +202,7 @@ void check_stale_state(const struct doctor *d, struct finding *f)
 		finding_set(f, VERDICT_SKIP, "%s: %s", d->root, errno_words(fd, words));
 		return;
 	}
-	count_containers(d, f, fd, &l);
+	state_each(fd, count_container, &l);
 	if (l.damaged > 0)
 		finding_set(f, VERDICT_FAIL,
 			    "%u of %u containers in %s cannot be read any more, %u have ended",

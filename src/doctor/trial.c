@@ -34,11 +34,9 @@ static int let_go(int fd, int (*parent)(void *arg, pid_t pid), void *arg, pid_t 
 {
 	int r = parent ? parent(arg, pid) : 0;
 
-	if (r < 0) {
+	if (r < 0)
 		shared->trial.code = r;
-		return 0;
-	}
-	return io_write_all(fd, "", 1);
+	return r == 0 ? io_write_all(fd, "", 1) : 0;
 }
 
 int trial_run(uint64_t flags, int cgroup_fd, int (*fn)(void *arg, struct trial *t),

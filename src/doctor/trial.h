@@ -18,9 +18,10 @@ static inline int trial_step(struct trial *t, const char *what, int r);
 
 /* Run @fn(@arg, t) in a child that is a copy of us, with CLONE_* @flags, in the cgroup that
  * @cgroup_fd stands for (-EBADF: ours); it has two seconds and is killed then. If @parent is not
- * NULL it is called here with the child's pid before @fn begins. Returns 0 with *@ret filled in
- * (its code is @fn's result, or @parent's), or -errno if there could be no child: -ETIMEDOUT when
- * it took too long. */
+ * NULL it is called here with the child's pid before @fn begins, which it does only if that returns
+ * 0: above 0 says that the child has been dealt with. Returns 0 with *@ret filled in (its code is
+ * @fn's result, or @parent's if that failed; -EINTR if the child was killed), or -errno if there
+ * could be no child: -ETIMEDOUT when it took too long. */
 int trial_run(uint64_t flags, int cgroup_fd, int (*fn)(void *arg, struct trial *t),
 	      int (*parent)(void *arg, pid_t pid), void *arg, struct trial *ret) _must_check_;
 

@@ -66,24 +66,16 @@ static const char *exhausted(const struct doctor *d, const struct trial *t)
 	return NULL;
 }
 
-/* Keep a sysctl over a reboot, and set it now. */
-static void cure_sysctl(const struct doctor *d, struct finding *f, const char *name,
-			const char *value)
-{
-	finding_cure(d, f, CURE_ROOT, "sysctl -w %s=%s", name, value);
-	finding_cure(d, f, CURE_ROOT, "echo %s=%s >/etc/sysctl.d/60-coracle.conf", name, value);
-}
-
 static void explain_namespace(const struct doctor *d, const struct trial *t, struct finding *f)
 {
 	const char *sysctl = exhausted(d, t);
 
 	if (sysctl) {
-		cure_sysctl(d, f, sysctl, "65536");
+		doctor_cure_sysctl(d, f, sysctl, "65536");
 		f->afterwards =
 			d->nested ? "if it was not 0 here, it is in the namespace around us" : NULL;
 	} else if (doctor_read_number(d, "/proc/sys/kernel/unprivileged_userns_clone") == 0) {
-		cure_sysctl(d, f, "kernel.unprivileged_userns_clone", "1");
+		doctor_cure_sysctl(d, f, "kernel.unprivileged_userns_clone", "1");
 	} else if (doctor_read_number(
 			   d, "/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1) {
 		finding_cure(d, f, CURE_ROOT, "apparmor_parser -r /etc/apparmor.d/coracle");

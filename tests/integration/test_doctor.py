@@ -5,6 +5,7 @@ Not under faults, and not as an ordinary user: breaking a machine takes root."""
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -74,9 +75,9 @@ def private_etc(subuid=""):
     pathlib.Path("/etc/sysctl.d").mkdir()
 
 
-def doctor(*arguments, uid=USER):
+def doctor(*arguments, uid=USER, environment={}):
     """The findings by their names, and the exit status."""
-    env = {"PATH": PATH, "HOME": "/", "XDG_RUNTIME_DIR": "/nonexistent"}
+    env = {"PATH": PATH, "HOME": "/", "XDG_RUNTIME_DIR": "/nonexistent", **environment}
 
     def become():
         os.setgroups([])
@@ -302,6 +303,14 @@ def test_every_purpose_reports(purpose):
     text = look("--for", purpose)
     assert text.returncode == done.returncode
     assert all(f" {c['id']}: " in text.stdout for c in report["checks"])
+
+
+def test_manual_names_every_check():
+    page = (pathlib.Path(__file__).resolve().parents[2] / "docs/man/coracle-doctor.1.scd").read_text().split("# CHECKS")[1]
+    page = page.split("# EXIT STATUS")[0]
+    reports = [json.loads(look("--for", purpose, "--json").stdout)["checks"]
+               for purpose in ("rootless", "root", "seccomp", "checkpoint", "images")]
+    assert set(re.findall(r"\*([a-z][a-z-]+)\*(?!\()", page)) - {"coracle"} == {c["id"] for r in reports for c in r}
 
 
 def test_a_container_starts_in_every_world():
