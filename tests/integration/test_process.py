@@ -1,6 +1,7 @@
 """What config.json's "process" asks for, and what a process must not inherit."""
 import os
 import resource
+import shutil
 import signal
 import socket
 
@@ -51,6 +52,20 @@ def test_no_capabilities_for_users(runtime, bundle, world):
     found = runtime.report(bundle).capabilities
     assert found == {"bounding": harness.capability_mask("KILL"), "effective": "0" * 16,
                      "permitted": "0" * 16, "inheritable": "0" * 16, "ambient": "0" * 16}
+
+
+@pytest.mark.parametrize("capable", [False, True])
+def test_program_for_others(runtime, bundle, world, capable):
+    """A user may execute what only root may, with the capability for it, as it is before the exec."""
+    world.need(world.root or world.subids, "needs more than one id")
+    shutil.copy(bundle.rootfs / "probe", bundle.rootfs / "own")
+    (bundle.rootfs / "own").chmod(0o744)
+    bundle.probe("exit", 7).process["args"][0] = "/own"
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    names = ["DAC_OVERRIDE"] if capable else []
+    bundle.capabilities(bounding=names, permitted=names, effective=names)
+    bundle.save()
+    runtime.run(bundle, **(dict(code=7) if capable else dict(code=1, error="permission denied")))
 
 
 def test_without_the_key(runtime, bundle):
