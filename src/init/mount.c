@@ -151,6 +151,19 @@ static int attach(struct init *i, int *fd, int target, const struct plan_mount_a
 	return r;
 }
 
+/* The permissions of the directory that @fd, a new file system, is going to cover. What is not
+ * there yet has none to give. */
+static int copy_mode(const struct init *i, int fd, const struct plan_mount *o)
+{
+	_cleanup_close_ int covered =
+		path_open_in_root(i->root_fd, init_string(i, o->target), O_PATH | O_DIRECTORY, 0);
+	struct stat st;
+
+	if (covered < 0 || sys_fstat(covered, &st) < 0)
+		return 0;
+	return sys_fchmodat(fd, ".", st.st_mode & 07777);
+}
+
 /* The host's tree in place of an instance of our own, with all that is mounted on it. */
 static int bind_instead(struct init *i, const struct plan_mount *o, struct err *e)
 {
@@ -181,7 +194,8 @@ int step_MOUNT(struct init *i, const struct plan_mount *o, struct err *e)
 	_cleanup_fd_group_ struct fd_group g = FD_GROUP_INIT;
 	int *fs_fd = &g.fds[0], *fd = &g.fds[1], *target = &g.fds[2];
 	/* What fsmount can set at once needs no further call. */
-	bool later = o->place != 0 || (o->flags & PLAN_MOUNT_COPY_UP);
+	const uint32_t copies = PLAN_MOUNT_COPY_UP | PLAN_MOUNT_COPY_MODE;
+	bool later = o->place != 0 || (o->flags & copies);
 	const plan_str *inside = init_array(i, o->inside, sizeof(*inside));
 	struct plan_mount_attr attr = o->attr;
 	int r;
@@ -195,6 +209,11 @@ int step_MOUNT(struct init *i, const struct plan_mount *o, struct err *e)
 	/* Best effort: the steps that need them make what is missing. */
 	for (uint32_t n = 0; n < o->inside.n; n++)
 		(void)sys_mkdirat(*fd, init_string(i, inside[n]), 0755);
+	if ((o->flags & copies) == PLAN_MOUNT_COPY_MODE) {
+		r = copy_mode(i, *fd, o);
+		if (r < 0)
+			return err_sys(e, ERR_MOUNT, r, "set its permissions");
+	}
 	*target = open_target(i, init_string(i, o->target), true, o->flags, e);
 	if (*target < 0)
 		return *target;

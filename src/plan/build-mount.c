@@ -410,7 +410,7 @@ static struct plan_array places_inside(struct builder *b, const struct resolved_
 	const char *own = m->mount->destination;
 	size_t len = strlen(own), count = 0;
 
-	if (!names || m->super_ro || (m->attr.set & MOUNT_ATTR_RDONLY))
+	if (!names)
 		return (struct plan_array){0};
 	for (const struct spec_mount *o = m->mount + 1; o < end; o++) {
 		const char *name = o->destination + len + 1;
@@ -422,10 +422,51 @@ static struct plan_array places_inside(struct builder *b, const struct resolved_
 	return block_array(&b->block, names, count, sizeof(*names));
 }
 
+/* Is anything still to be made in the new file system @m: the place of a later mount, or a device?
+ */
+static bool is_filled(const struct builder *b, const struct resolved_mount *m)
+{
+	const struct spec_mount *end = b->spec->mounts + b->spec->n_mounts;
+	const char *own = m->mount->destination;
+	size_t len = strlen(own);
+
+	if (b->live)
+		return false;
+	for (const struct spec_mount *o = m->mount + 1; o < end; o++)
+		if (str_starts(o->destination, own) && o->destination[len] == '/')
+			return true;
+	return str_eq(own, "/dev");
+}
+
+/* What is to be read-only is so once all is in it (plan_masks()). */
+static int plan_tmpfs(struct builder *b, struct resolved_mount *m, struct plan_mount *o)
+{
+	if (m->super_ro && is_filled(b, m)) {
+		if (!b->late_readonly)
+			b->late_readonly = arena_newn(b->arena, size_t, b->spec->n_mounts);
+		if (!b->late_readonly)
+			return err_set(b->e, ERR_INTERNAL, -ENOMEM, "out of memory");
+		b->late_readonly[b->n_late_readonly++] = (size_t)(m->mount - b->spec->mounts);
+		m->super_ro = false;
+		m->attr.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+	}
+	if (m->super_ro) {
+		m->ms |= MS_RDONLY;
+		mount_add_word(m, "ro");
+		return 0;
+	}
+	o->inside = places_inside(b, m);
+	/* Of the directory that it covers, as other runtimes have it. */
+	if (!has_option(m, "mode="))
+		o->flags |= PLAN_MOUNT_COPY_MODE;
+	return 0;
+}
+
 static int plan_instance(struct builder *b, struct resolved_mount *m)
 {
 	const char *type = m->mount->type;
 	struct plan_mount o = {0};
+	int r = 0;
 
 	if (needs_host_proc(b, type)) {
 		m->recursive = true;
@@ -443,13 +484,13 @@ static int plan_instance(struct builder *b, struct resolved_mount *m)
 		o.flags |= has_option(m, "mode=") ? 0 : PLAN_MOUNT_COPY_MODE;
 		if (!has_option(m, "uid=") && !has_option(m, "gid="))
 			o.flags |= PLAN_MOUNT_COPY_OWNER;
+	} else if (str_eq(type, "tmpfs")) {
+		r = plan_tmpfs(b, m, &o);
 	} else if (m->super_ro && !kernel_instance(type)) {
 		m->ms |= MS_RDONLY;
 		mount_add_word(m, "ro");
-	} else if (str_eq(type, "tmpfs")) {
-		o.inside = places_inside(b, m);
 	}
-	return add_mount(b, m, type, m->mount->source, m->mount->destination, o);
+	return r < 0 ? r : add_mount(b, m, type, m->mount->source, m->mount->destination, o);
 }
 
 /* --- cgroup ---------------------------------------------------------------------------------- */

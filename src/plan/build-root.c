@@ -185,6 +185,13 @@ int plan_masks(struct builder *b)
 	struct plan_empty hidden = plan_empty_mount(b);
 	uint64_t ms = mount_option_propagation(l->rootfs_propagation);
 
+	for (size_t n = 0; n < b->n_late_readonly; n++) {
+		size_t number = b->late_readonly[n];
+
+		plan_add_SET_READONLY(
+			k, plan_origin(b, "mounts[%u]", (unsigned)number),
+			(struct plan_path){block_string(k, b->spec->mounts[number].destination)});
+	}
 	for (size_t n = 0; n < l->readonly_paths.n; n++)
 		plan_add_READONLY(k, plan_origin(b, "linux.readonlyPaths[%u]", (unsigned)n),
 				  (struct plan_path){block_string(k, l->readonly_paths.items[n])});

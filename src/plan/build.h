@@ -225,6 +225,8 @@ struct builder {
 	/* Ids with which files are made while setting up, and whether setgroups works. */
 	uint32_t setup_uid, setup_gid;
 	unsigned root_mounts; /* on "/" */
+	/* Numbers of the mounts that become read-only when everything is mounted. */
+	size_t *late_readonly, n_late_readonly;
 	/* How file systems take linux.mountLabel, and the label; 0: there is none. */
 	const char *label_option;
 	plan_str label_key, label;

@@ -162,6 +162,33 @@ def test_read_only_root(runtime, bundle):
     assert r.open["/etc/passwd"] == "ok"
 
 
+@pytest.mark.parametrize("target", ["/dev", "/data"])
+def test_read_only_when_full(runtime, bundle, target):
+    """A new file system becomes read-only once there is in it what is mounted and made there."""
+    mounts = bundle.config["mounts"]
+    if target == "/dev":
+        mount = next(m for m in mounts if m["destination"] == target)
+        mount["options"] = [*mount["options"], "ro"]
+    else:
+        bundle.mount(target, "tmpfs", "tmpfs", ["ro", "nosuid"])
+        bundle.mount(target + "/a/b", "tmpfs", "inside")
+    r = runtime.report(bundle, "open", "/dev/null", "w")
+    assert r.open["/dev/null"] == "ok" and "ro" in r.mount(target).options
+    if target == "/data":
+        assert "rw" in r.mount("/data/a/b").options
+
+
+@pytest.mark.parametrize("options, covered, mode", [
+    ([], 0o750, 0o750), ([], 0o1770, 0o1770), (["mode=700"], 0o755, 0o700), ([], None, 0o1777)])
+def test_permissions_of_what_is_covered(runtime, bundle, options, covered, mode):
+    """A tmpfs has those of the directory below it, unless an option says others."""
+    if covered is not None:
+        (bundle.rootfs / "covered").mkdir()
+        (bundle.rootfs / "covered").chmod(covered)
+    r = runtime.report(bundle.mount("/covered", "tmpfs", "tmpfs", options), "look", "/covered")
+    assert r.look["/covered"]["mode"] == mode
+
+
 def test_image_directories_are_made(runtime, bundle):
     """Targets that the image lacks appear, readable for everyone whatever our umask is."""
     for name in ("dev", "proc", "sys"):
