@@ -153,6 +153,18 @@ static int repeat_oom_group(struct update *u, struct err *e)
 	return r;
 }
 
+/* No limit of memory leaves none of memory and swap together. */
+static void lift_swap(struct update *u)
+{
+	struct spec_memory *asked = &u->asked.memory;
+
+	if (!asked->has_limit || asked->limit != -1 || asked->has_swap || !u->all.memory.has_swap ||
+	    u->all.memory.swap <= 0)
+		return;
+	asked->has_swap = true;
+	asked->swap = -1;
+}
+
 static int read_all(struct update *u, struct err *e)
 {
 	int r = read_file(u, e);
@@ -161,8 +173,10 @@ static int read_all(struct update *u, struct err *e)
 		r = spec_resources_merge(u->rt->arena, &u->asked, &u->o->resources, e);
 	if (r == 0)
 		r = read_current(u, e);
-	if (r == 0)
-		r = add_device_rules(u, e);
+	if (r < 0)
+		return r;
+	lift_swap(u);
+	r = add_device_rules(u, e);
 	if (r == 0)
 		r = spec_resources_check(&u->asked, e);
 	if (r < 0)

@@ -176,16 +176,18 @@ static int limit_quota_v1(struct limits *l, bool has_quota)
 		   has_quota ? (long long)c->quota : -1LL);
 }
 
-/* A period alone asks for nothing: it says what a quota is a part of. */
+/* A period says what a quota is a part of. Alone, the usual one asks for nothing: engines say it of
+ * containers without a limit, also where the controller is missing. */
 static int limit_quota(struct limits *l)
 {
 	const struct spec_cpu *c = &l->asked->cpu;
-	bool asked = (c->has_quota && c->quota != 0) || (c->has_period && c->period != 0);
+	bool has_period = c->has_period && c->period != 0;
+	bool asked = (c->has_quota && c->quota != 0) || has_period;
 	bool has_quota = l->all->cpu.has_quota && l->all->cpu.quota > 0;
 	bool v1 = limits_on_v1(l, "cpu");
 	int r = 0;
 
-	if (asked && (has_quota || l->update))
+	if (asked && (has_quota || l->update || (has_period && c->period != CPU_PERIOD_DEFAULT)))
 		r = v1 ? limit_quota_v1(l, has_quota) : limit_quota_v2(l, has_quota);
 	if (r < 0 || !c->has_burst || (c->burst == 0 && !l->update))
 		return r;

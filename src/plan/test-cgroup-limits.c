@@ -150,6 +150,9 @@ static void test_cpu(void **state)
 	expect_both("{'cpu':{'quota':50000,'period':200000,'burst':1000}}",
 		    "cpu.max=50000 200000; cpu.max.burst=1000",
 		    "cpu.cfs_period_us=200000; cpu.cfs_quota_us=50000; cpu.cfs_burst_us=1000");
+	expect_both("{'cpu':{'period':200000}}", "cpu.max=max 200000",
+		    "cpu.cfs_period_us=200000; cpu.cfs_quota_us=-1");
+	expect_both("{'cpu':{'period':100000}}", "", "");
 	/* An idle group has no weight. */
 	expect_both("{'cpu':{'idle':1,'shares':512}}", "cpu.idle=1", "cpu.idle=1");
 	expect_both("{'cpu':{'cpus':'0-1','mems':'0'}}", "cpuset.cpus=0-1; cpuset.mems=0",

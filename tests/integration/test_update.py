@@ -99,7 +99,7 @@ def test_memory_up_and_down(runtime, bundle, world):
         runtime("update", "--memory", f"{memory}M", "--memory-swap", f"{swap}M", container)
         assert limits() == (memory * MIB, swap * MIB)
     runtime("update", "--memory", "512M", container, error=r"memory\.swap: .*below the memory limit")
-    runtime("update", "--memory", "-1", "--memory-swap", "-1", container)
+    runtime("update", "--memory", "-1", container)
     name = "memory.limit_in_bytes" if is_v1 else "memory.max"
     assert len(read(container.pid, "memory", name)) > 15 or not is_v1
 
