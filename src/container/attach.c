@@ -48,6 +48,7 @@ int attach_hand_over(struct launch *l, const char *console_socket, const char *p
 	} else if (l->console_fd >= 0) {
 		/* The program may ask for it with its first breath. */
 		console_copy_size(l->console_fd);
+		console_end_lines(l->console_fd);
 	}
 	if (r == 0 && pidfd_socket[0] != '\0')
 		r = console_send_pidfd(pidfd_socket, l->pidfd, e);

@@ -2,6 +2,7 @@
 #include "host/console.h"
 
 #include <asm/ioctls.h>
+#include <asm/termbits.h>
 
 #include "base/fd.h"
 #include "base/socket.h"
@@ -34,4 +35,14 @@ void console_copy_size(int master)
 
 	if (sys_ioctl(0, TIOCGWINSZ, size) == 0)
 		(void)sys_ioctl(master, TIOCSWINSZ, size);
+}
+
+void console_end_lines(int master)
+{
+	struct termios t;
+
+	if (sys_ioctl(1, TCGETS, &t) == 0 || sys_ioctl(master, TCGETS, &t) < 0)
+		return;
+	t.c_oflag &= ~(unsigned)ONLCR;
+	(void)sys_ioctl(master, TCSETS, &t);
 }
