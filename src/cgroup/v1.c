@@ -22,7 +22,8 @@ static int v1_check_free(int fd, const char *dir, struct err *e)
 	if (n < 0)
 		return err_sys(e, ERR_CGROUP, (int)n, "read \"%s/cgroup.procs\"", dir);
 	if (n > 0) {
-		err_set(e, ERR_CGROUP, -EBUSY, "the cgroup \"%s\" holds processes already", dir);
+		err_set(e, ERR_CGROUP, -EBUSY,
+			"the container's cgroup is not empty: \"%s\" holds processes", dir);
 		return err_hint(e, "is another container using the same linux.cgroupsPath?");
 	}
 	return 0;

@@ -177,11 +177,13 @@ static int v2_check_free(int fd, const char *dir, struct err *e)
 		return err_sys(e, ERR_CGROUP, MIN(populated, frozen), "read \"%s/cgroup.events\"",
 			       dir);
 	if (populated) {
-		err_set(e, ERR_CGROUP, -EBUSY, "the cgroup \"%s\" holds processes already", dir);
+		err_set(e, ERR_CGROUP, -EBUSY,
+			"the container's cgroup is not empty: \"%s\" holds processes", dir);
 		return err_hint(e, "is another container using the same linux.cgroupsPath?");
 	}
 	if (frozen)
-		return err_set(e, ERR_CGROUP, -EBUSY, "the cgroup \"%s\" is frozen", dir);
+		return err_set(e, ERR_CGROUP, -EBUSY,
+			       "the container's cgroup unexpectedly frozen: \"%s\"", dir);
 	return 0;
 }
 

@@ -203,8 +203,8 @@ void command_write_info(struct json_writer *w, struct arena *a, const struct con
 {
 	json_kv_string(w, "ociVersion", info->oci_version);
 	json_kv_string(w, "id", info->id);
-	json_kv_string(w, "status", container_status_name(info->status));
 	json_kv_i64(w, "pid", info->pid);
+	json_kv_string(w, "status", container_status_name(info->status));
 	if (info->has_exit_status)
 		json_kv_u64(w, "exitStatus", info->exit_status);
 	json_kv_string(w, "bundle", info->bundle);

@@ -159,7 +159,8 @@ int container_mounts_remove(struct runtime *rt, const char *id, const char *file
 int container_mounts(struct runtime *rt, const char *id, struct spec_mount **ret, size_t *ret_n,
 		     struct err *e) _must_check_;
 
-/* The pids in the container, from its cgroup, in the host's pid namespace. */
+/* The pids in the container, from its cgroup, in the host's pid namespace; none if it has stopped.
+ */
 int container_pids(struct runtime *rt, const char *id, pid_t **ret, size_t *ret_n, struct err *e);
 
 /* What ps(1) with the arguments @words prints about these processes, its header first. The text is

@@ -94,8 +94,7 @@ static int select_one(struct arena *a, const char *word, struct cgroup_ref *ref,
 
 	if (leads_up(path)) {
 		(void)err_set(e, ERR_USAGE, -EINVAL,
-			      "exec: option --cgroup: \"%s\" leads out of the container's cgroup",
-			      path);
+			      "exec: option --cgroup: %s is not a sub cgroup path", path);
 		return err_hint(e, "a path below the container's cgroup, without \"..\"");
 	}
 	if (colon)

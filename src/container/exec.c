@@ -18,7 +18,7 @@ static int check_status(const struct live *l, const struct exec_options *o, stru
 {
 	if (l->status == CONTAINER_PAUSED && !o->ignore_paused) {
 		(void)err_set(e, ERR_CONTAINER_STATE, -EBUSY,
-			      "cannot exec in container \"%s\" that is paused", l->state.id);
+			      "container \"%s\": cannot exec in a paused container", l->state.id);
 		return err_hint(e, "resume it first, or use --ignore-paused to wait");
 	}
 	if (l->status == CONTAINER_STOPPED || l->status == CONTAINER_CREATING)

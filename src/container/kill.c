@@ -74,6 +74,10 @@ int container_pids(struct runtime *rt, const char *id, pid_t **ret, size_t *ret_
 
 	if (r < 0)
 		return r;
+	*ret = NULL;
+	*ret_n = 0;
+	if (l.status == CONTAINER_STOPPED && !has_process(&l))
+		return 0;
 	if (!has_process(&l))
 		return live_not_running(&l, e);
 	r = live_open_cgroup(&l, &c, e);

@@ -50,7 +50,7 @@ COMMANDS = {
                    stopped="stopped|not running"),
     "exec": dict(missing=MISSING, running=None, paused="paused", stopped="stopped|not running"),
     "state": dict(missing=MISSING, created=None, running=None, paused=None, stopped=None),
-    "ps": dict(missing=MISSING, created=None, running=None, paused=None, stopped=NOT_RUNNING),
+    "ps": dict(missing=MISSING, created=None, running=None, paused=None, stopped=None),
 }
 
 

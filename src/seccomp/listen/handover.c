@@ -11,7 +11,7 @@ static int fail(const char *path, int r, struct err *e)
 		(void)err_set(e, ERR_TIMEOUT, r,
 			      "the seccomp agent at \"%s\" does not take the listener", path);
 	else
-		(void)err_sys(e, ERR_SECCOMP, r, "hand the listener to the seccomp agent at \"%s\"",
+		(void)err_sys(e, ERR_SECCOMP, r, "failed to connect with seccomp agent at \"%s\"",
 			      path);
 	return err_where(e, "linux.seccomp.listenerPath");
 }
