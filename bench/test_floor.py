@@ -29,7 +29,7 @@ CGROUP2 = ("umount -R -l /sys/fs/cgroup 2>/dev/null; "
 NO_WORK = {
     "arch_prctl", "brk", "close", "close_range", "dup", "dup3", "fcntl", "flock", "madvise", "mmap", "mprotect",
     "munmap", "rt_sigaction", "rt_sigprocmask", "set_robust_list", "set_tid_address", "rseq",
-    "capget", "clock_gettime", "exit", "exit_group", "faccessat", "fstat", "fstatfs", "getcwd",
+    "capget", "clock_gettime", "exit", "exit_group", "faccessat2", "fstat", "fstatfs", "getcwd",
     "getdents64", "getegid", "geteuid", "getgid", "getpid", "getppid", "getuid", "lseek",
     "newfstatat", "openat", "openat2", "pread64", "read", "readlinkat", "statfs", "statx",
     "ftruncate", "memfd_create", "pwrite64", "write",
