@@ -94,7 +94,7 @@ int io_read_saved_at(struct arena *a, int dirfd, const char *path, size_t max, c
 		     size_t *ret_len)
 {
 	_cleanup_close_ int fd = sys_openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0);
-	static char first[FIRST_READ];
+	char first[FIRST_READ];
 	ssize_t n = fd < 0 ? fd : read_retry(fd, first, MIN(sizeof(first), max));
 	char *text;
 

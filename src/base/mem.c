@@ -36,6 +36,17 @@ void arena_done(struct arena *a)
 	*a = (struct arena){0};
 }
 
+void arena_adopt(struct arena *a, struct arena *from)
+{
+	struct arena_chunk **last = &from->chunks;
+
+	while (*last)
+		last = &(*last)->next;
+	*last = a->chunks;
+	a->chunks = from->chunks;
+	*from = (struct arena){0};
+}
+
 void *arena_alloc(struct arena *a, size_t size)
 {
 	size_t rounded = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);

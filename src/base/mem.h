@@ -20,6 +20,10 @@ void arena_init(struct arena *a, void *buf, size_t size);
 /* Free all chunks. The arena is empty afterwards and can be used again. */
 void arena_done(struct arena *a);
 
+/* What was allocated from @from lives as long as @a's from now on; @from is empty afterwards, and
+ * must have begun without memory of its caller. */
+void arena_adopt(struct arena *a, struct arena *from);
+
 /* @size zeroed bytes aligned for any object, or NULL when memory is exhausted. */
 void *arena_alloc(struct arena *a, size_t size) _must_check_;
 

@@ -86,33 +86,14 @@ static size_t parent_length(const char *dir, size_t len)
 	return len > 0 ? len - 1 : 0;
 }
 
-/* The directory that the first @len characters of @dir name. It stays open for the next question,
- * since containers lie side by side. */
-static int parent_open(const char *dir, size_t len)
-{
-	static char known[PATH_MAX];
-	static int fd = -EBADF;
-
-	if (fd >= 0 && strncmp(known, dir, len) == 0 && known[len] == '\0')
-		return fd;
-	if (str_format(known, sizeof(known), "%.*s", (int)len, dir) >= sizeof(known))
-		return -ENAMETOOLONG;
-	(void)fd_close(fd);
-	fd = cgroup_dir_open(known);
-	return fd;
-}
-
 int v2_dir_is_frozen(const char *dir)
 {
-	size_t above = parent_length(dir, strlen(dir));
 	_cleanup_close_ int events = -EBADF;
-	int parent = parent_open(dir, above);
 	char path[PATH_MAX];
 
-	if (parent < 0)
-		return parent;
-	(void)str_format(path, sizeof(path), "%s/cgroup.events", dir + above + 1);
-	events = sys_openat(parent, path, O_RDONLY | O_CLOEXEC, 0);
+	if (str_format(path, sizeof(path), "%s/cgroup.events", dir) >= sizeof(path))
+		return -ENAMETOOLONG;
+	events = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
 	return events < 0 ? events : events_read(events, "frozen");
 }
 

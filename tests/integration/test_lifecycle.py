@@ -160,6 +160,33 @@ def test_list_skips_damage(runtime, bundle, state_root):
     harness.shutil.rmtree(broken)
 
 
+def test_list_of_many(runtime, bundle, state_root):
+    """Threads share the work: none is lost, none comes twice, and damage is told as of few."""
+    container = runtime.sleeping(bundle)
+    document = (state_root / container.id / "state.json").read_text()
+    ids = [f"{container.id}-{n}" for n in range(500)]
+    for n, id in enumerate(ids):
+        (state_root / id).mkdir()
+        # Every seventh has ended; every hundredth cannot be read.
+        text = re.sub(r'"pid": *[0-9]+', '"pid":1', document) if n % 7 == 0 else document
+        (state_root / id / "state.json").write_text(
+            text[:50] if n % 100 == 3 else text.replace(f'"{container.id}"', f'"{id}"'))
+    try:
+        done = runtime("--log-level", "warning", "list", "-f", "json", stdout=harness.ANY,
+                       stderr=harness.ANY)
+    finally:
+        for id in ids:
+            harness.shutil.rmtree(state_root / id)
+    found = done.json()
+    readable = [id for n, id in enumerate(ids) if n % 100 != 3]
+    assert [c["id"] for c in found] == sorted([container.id, *readable])
+    for c in found[1:]:
+        ended = int(c["id"].rpartition("-")[2]) % 7 == 0
+        assert (c["status"], c["pid"]) == (("stopped", 0) if ended else ("running", container.pid))
+    assert done.stderr.count("\n") == 5, done.stderr
+    assert all(f"{container.id}-{n}" in done.stderr for n in range(3, 500, 100))
+
+
 def test_ps(runtime, bundle, world):
     world.need_cgroups()
     container = runtime.sleeping(bundle, "children", 3)
