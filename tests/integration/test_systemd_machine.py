@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -26,6 +27,46 @@ def machine(runtime, world, program):
     world.need((program.parent / "coracle-systemd").exists(), "needs a build with libsystemd")
     runtime.use_systemd()
     return runtime
+
+
+# --- what a start costs -----------------------------------------------------------------------------
+
+
+CALL = re.compile(r"^(\d+) +[a-z0-9_]+\((.*)")
+
+
+def count_calls(command, env, trace):
+    """System calls of all the runtime's processes, until the container's program is executed."""
+    with open(os.devnull) as null:
+        subprocess.run(["strace", "-f", "-qq", "-s", "256", "-e", "signal=none", "-o", trace,
+                        *map(str, command)], check=True, stdin=null, env=env, timeout=20 * TIMEOUT)
+    count = 0
+    for line in trace.read_text(errors="replace").splitlines():
+        call = CALL.match(line)
+        count += call is not None
+        if call and '["/probe", "print"' in call.group(2):
+            return count
+    raise AssertionError("the program was never executed")
+
+
+def test_system_calls(machine, bundle, folder, program, record_property):
+    """Fewer than crun's, which asks systemd for the same scope; the report has the numbers. Time would
+    tell nothing in a machine that is emulated."""
+    crun = shutil.which("crun")
+    if not crun or not shutil.which("strace"):
+        pytest.skip("needs crun, for comparison, and strace")
+    bundle.probe("print", "up").save()
+    environment = {**os.environ, **machine.environment}
+    found = {}
+    for name, runtime in (("coracle", program), ("crun", crun)):
+        for manager, options in (("systemd", ["--systemd-cgroup"]), ("cgroupfs", [])):
+            command = [runtime, "--root", folder / f"counts-{name}", *options, "run", "--bundle",
+                       bundle.path, f"{machine.marker}-{name}"]
+            found[name, manager] = count_calls(command, environment, folder / "trace")
+            record_property(f"{name} {manager}", found[name, manager])
+    print(found)
+    assert found["coracle", "systemd"] < found["crun", "systemd"]
+    assert found["coracle", "cgroupfs"] < found["crun", "cgroupfs"]
 
 
 # --- many -------------------------------------------------------------------------------------------
