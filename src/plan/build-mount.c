@@ -423,19 +423,22 @@ static struct plan_array places_inside(struct builder *b, const struct resolved_
 }
 
 /* Is anything still to be made in the new file system @m: the place of a later mount, or a device?
- */
+ * Not if it is covered: its path leads elsewhere then. */
 static bool is_filled(const struct builder *b, const struct resolved_mount *m)
 {
 	const struct spec_mount *end = b->spec->mounts + b->spec->n_mounts;
 	const char *own = m->mount->destination;
+	bool filled = str_eq(own, "/dev");
 	size_t len = strlen(own);
 
 	if (b->live)
 		return false;
-	for (const struct spec_mount *o = m->mount + 1; o < end; o++)
-		if (str_starts(o->destination, own) && o->destination[len] == '/')
-			return true;
-	return str_eq(own, "/dev");
+	for (const struct spec_mount *o = m->mount + 1; o < end; o++) {
+		if (str_eq(o->destination, own))
+			return false;
+		filled |= str_starts(o->destination, own) && o->destination[len] == '/';
+	}
+	return filled;
 }
 
 /* What is to be read-only is so once all is in it (plan_masks()). */

@@ -189,6 +189,14 @@ def test_permissions_of_what_is_covered(runtime, bundle, options, covered, mode)
     assert r.look["/covered"]["mode"] == mode
 
 
+def test_read_only_tmpfs_that_is_covered(runtime, bundle):
+    """What covers it stays writable."""
+    bundle.mount("/data", "tmpfs", "first", ["ro"]).mount("/data", "tmpfs", "second")
+    bundle.mount("/data/inside", "tmpfs", "third")
+    r = runtime.report(bundle)
+    assert (r.mount("/data").source, "ro" in r.mount("/data").options) == ("second", False)
+
+
 def test_image_directories_are_made(runtime, bundle):
     """Targets that the image lacks appear, readable for everyone whatever our umask is."""
     for name in ("dev", "proc", "sys"):
