@@ -50,6 +50,9 @@ class Replay:
     def prepare(self, world):
         """The container in the status of before, or its bundle."""
         row, bundle = self.row, self.bundle
+        document = row.get("stdout", {}).get("json", {})
+        if row["command"] == "state" and document.get("annotations"):
+            bundle.config["annotations"] = dict.fromkeys(document["annotations"], "some")
         if row["command"] == "create":
             if row["code"] == 0:
                 bundle.probe("print", "up", "sleep")
@@ -63,14 +66,18 @@ class Replay:
         else:
             found = test_lifecycle.bring_to(self.runtime, world, bundle, row["before"])
             self.container = found
-        process = {"args": ["/probe", "sleep"] if row["code"] == 0 else [missing_program(row)],
+        program = ["/probe", *(["sleep"] if self.detached() else ["print", "done"])]
+        process = {"args": program if row["code"] == 0 else [missing_program(row)],
                    "cwd": "/", "env": ["PATH=/bin"], "terminal": row.get("terminal", False)}
         self.values["PROCESS"].write_text(json.dumps(process))
         self.values["RESOURCES"].write_text(json.dumps(row.get("input")))
         self.values["ID"] = str(self.container)
 
+    def detached(self):
+        return "--detach" in self.row["argv"]
+
     def argv(self):
-        words = list(self.row["argv"])
+        words = [w for w in self.row["argv"] if w != "--root=ROOT"]
         if "ROOT" in words:  # ours is in front of them anyway
             at = words.index("ROOT")
             del words[at - 1:at + 1]
@@ -121,7 +128,7 @@ class Replay:
             self.terminal.close()
         if self.console:
             self.console.close()
-        if self.row["command"] == "exec" and self.row["code"] == 0:
+        if self.row["command"] == "exec" and self.row["code"] == 0 and self.detached():
             pid = int(self.values["PID_FILE"].read_text())
             os.kill(pid, 9)
             self.runtime.wait_process(pid)
@@ -153,7 +160,7 @@ def test_call_of_criu(criu, runtime, bundle, world, folder, row):
 
 
 def test_tables_are_not_empty():
-    """Podman, Buildah, containerd and Docker were there when they were recorded."""
+    """Podman, Buildah, containerd and Docker were there when they were recorded, and CRI-O's calls."""
     engines = {engine for engine, _ in CALLS}
-    assert engines >= {"podman", "buildah", "containerd", "docker"}
+    assert engines >= {"podman", "buildah", "containerd", "docker", "crio"}
     assert len(CALLS) > 50
