@@ -1,4 +1,6 @@
 """Podman with this runtime, and the image that all engines get. The fixture is in conftest.py."""
+import hashlib
+import io
 import json
 import os
 import pathlib
@@ -77,6 +79,7 @@ def make_image(path, busybox):
     root = path.with_suffix("")
     for name in ("bin", "etc", "tmp", "proc", "sys", "dev", "run"):
         (root / name).mkdir(parents=True)
+    (root / "tmp").chmod(0o1777)
     shutil.copy(busybox, root / "bin/busybox")
     for name in APPLETS:
         (root / "bin" / name).symlink_to("busybox")
@@ -85,6 +88,53 @@ def make_image(path, busybox):
     with tarfile.open(path, "w") as tar:
         tar.add(root, ".")
     return path
+
+
+def make_oci(path, layer, name, command):
+    """An image archive of one layer, as `ctr image import` reads it."""
+    def blob(data, media):
+        digest = hashlib.sha256(data).hexdigest()
+        files[f"blobs/sha256/{digest}"] = data
+        return {"mediaType": f"application/vnd.oci.image.{media}", "digest": f"sha256:{digest}", "size": len(data)}
+
+    files = {"oci-layout": b'{"imageLayoutVersion": "1.0.0"}'}
+    described = blob(layer.read_bytes(), "layer.v1.tar")
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+    config = blob(json.dumps({"architecture": machine, "os": "linux", "config": {"Cmd": command, "Env": ["PATH=/bin"]},
+                              "rootfs": {"type": "layers", "diff_ids": [described["digest"]]}}).encode(), "config.v1+json")
+    manifest = blob(json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                                "config": config, "layers": [described]}).encode(), "manifest.v1+json")
+    manifest["annotations"] = {"io.containerd.image.name": name}
+    files["index.json"] = json.dumps({"schemaVersion": 2, "manifests": [manifest]}).encode()
+    with tarfile.open(path, "w") as tar:
+        for member, data in files.items():
+            info = tarfile.TarInfo(member)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+def make_system(root):
+    """A root filesystem for systemd as a tar file, and Podman's options that mount the machine's /usr
+    into it: /etc is the packages' own, without units that an administrator enabled."""
+    (root / "etc").mkdir(parents=True)
+    for name in ("proc", "sys", "dev", "run", "tmp", "usr", "var", "root"):
+        (root / name).mkdir()
+    for name in ("bin", "sbin", "lib", "lib64"):
+        if os.path.islink(f"/{name}"):
+            (root / name).symlink_to(f"usr/{name}")
+    for name in ("passwd", "group", "nsswitch.conf", "os-release", "ld.so.cache", "ld.so.conf"):
+        if os.path.exists(f"/etc/{name}"):
+            shutil.copy(f"/etc/{name}", root / "etc" / name)
+    for name in ("pam.d", "dbus-1", "security"):
+        if os.path.isdir(f"/etc/{name}"):
+            shutil.copytree(f"/etc/{name}", root / "etc" / name, symlinks=True)
+    # Not the first boot, at which systemd would enable all services that there are.
+    (root / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
+    path = root.with_suffix(".tar")
+    with tarfile.open(path, "w") as tar:
+        tar.add(root, ".")
+    return path, ["--volume", "/usr:/usr:ro"]
 
 
 @pytest.fixture(scope="session")
