@@ -10,7 +10,7 @@ def known():
     rows = []
     for line in (HERE / "differences.txt").read_text().splitlines():
         if line and not line.startswith("#"):
-            engine, action, reason = (part.strip() for part in line.split("|", 2))
+            engine, action, reason = (part.strip() for part in line.split(" | ", 2))
             rows.append((re.compile(engine), re.compile(action), reason))
     return rows
 

@@ -31,7 +31,7 @@ def configure(a, socket):
     runtime = "io.containerd.grpc.v1.cri" if old else "io.containerd.cri.v1.runtime"
     images = (f'sandbox_image = "docker.io/library/demo:latest"\n' if old else
               '[plugins."io.containerd.cri.v1.images".pinned_images]\nsandbox = "docker.io/library/demo:latest"\n')
-    snapshotter = (f'[plugins."{runtime}".containerd]\nsnapshotter = "overlayfs"\n' if old else
+    snapshotter = (f'[plugins."{runtime}".containerd]\nsnapshotter = "overlayfs"\ndefault_runtime_name = "subject"\n' if old else
                    '[plugins."io.containerd.cri.v1.images"]\nsnapshotter = "overlayfs"\n')
     config = a.folder / "config.toml"
     config.write_text(f"""\
@@ -173,7 +173,7 @@ def cri(a):
     node.exec("what is in a shared pid namespace", first, "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c 'sleep 1000'")
     node.remove("shared")
     node.pod("host", network=NODE, pid=NODE, context={"privileged": True})
-    node.run("host", "privileged", "grep -E '^(CapEff|Seccomp:)' /proc/self/status; ls /dev | grep -c .", context={"privileged": True})
+    node.run("host", "privileged", "grep -E '^(CapEff|Seccomp:)' /proc/self/status; ls /dev | sort | tr '\\n' ' '", context={"privileged": True})
     node.run("host", "pid", "test $$ -ne 1 && echo host", context={})
     node.remove("host")
     node.pod("users", security={"userns_options": IDS})
