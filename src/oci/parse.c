@@ -537,6 +537,13 @@ int spec_landlock_parse(struct arena *a, char *text, size_t len, struct spec_lan
 	return parse_document(a, text, len, &table_landlock, (char *)ret, NULL, e);
 }
 
+int spec_engine_profile_parse(struct arena *a, char *text, size_t len,
+			      struct spec_engine_profile *ret, struct err *e)
+{
+	*ret = (struct spec_engine_profile){0};
+	return parse_document(a, text, len, &table_engine_profile, (char *)ret, NULL, e);
+}
+
 int spec_resources_parse(struct arena *a, char *text, size_t len, struct spec_resources *ret,
 			 struct err *e)
 {

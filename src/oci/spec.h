@@ -256,6 +256,34 @@ struct spec_seccomp {
 	size_t n_syscalls;
 };
 
+/* Not of config.json: what engines keep their profiles in, and make linux.seccomp of for each
+ * container (Docker's, containerd's and Podman's format). */
+struct spec_engine_filter {
+	struct str_list caps, arches;
+	const char *min_kernel; /* "4.8" */
+};
+
+struct spec_engine_rule {
+	struct spec_seccomp_syscall rule;
+	const char *name;  /* in the place of rule.names */
+	const char *error; /* in the place of rule.errno_ret: "EPERM" */
+	struct spec_engine_filter includes, excludes;
+};
+
+struct spec_engine_arch {
+	const char *arch;
+	struct str_list more;
+};
+
+struct spec_engine_profile {
+	struct spec_seccomp seccomp; /* without rules */
+	const char *default_error;
+	struct spec_engine_arch *archs;
+	size_t n_archs;
+	struct spec_engine_rule *rules;
+	size_t n_rules;
+};
+
 /* Not of config.json, but of an annotation: all rights are the kernel's numbers. */
 struct spec_landlock_rule {
 	struct str_list paths;
@@ -355,6 +383,10 @@ int spec_resources_parse(struct arena *a, char *text, size_t len, struct spec_re
 /* Parse a document with the rules of Landlock. As spec_parse(). */
 int spec_landlock_parse(struct arena *a, char *text, size_t len, struct spec_landlock *ret,
 			struct err *e);
+
+/* Parse an engine's profile. As spec_parse(); linux.seccomp alone is one, too. */
+int spec_engine_profile_parse(struct arena *a, char *text, size_t len,
+			      struct spec_engine_profile *ret, struct err *e) _must_check_;
 
 /* Add @more to *@base: what it says replaces what was there, elements of lists by the device, page
  * size or interface that they are about, device rules as a whole. Strings are shared, lists come

@@ -423,6 +423,56 @@ TABLE(linux_, struct spec_linux);
 
 /* --- of annotations -------------------------------------------------------------------------- */
 
+/* --- engines' profiles ------------------------------------------------------------------------ */
+
+static const struct field engine_filter_rows[] = {
+	STRINGS("caps", struct spec_engine_filter, caps),
+	STRINGS("arches", struct spec_engine_filter, arches),
+	STRING("minKernel", struct spec_engine_filter, min_kernel),
+};
+TABLE(engine_filter, struct spec_engine_filter);
+
+static const struct field engine_rule_rows[] = {
+	STRING("name", struct spec_engine_rule, name),
+	STRINGS("names", struct spec_engine_rule, rule.names),
+	STRING("action", struct spec_engine_rule, rule.action),
+	ROW("args", FIELD_OBJECTS,
+	    .offset = AT(struct spec_engine_rule, rule.args, struct spec_seccomp_arg *),
+	    .count = AT(struct spec_engine_rule, rule.n_args, size_t), SUB(seccomp_arg)),
+	OBJECT("includes", struct spec_engine_rule, includes, engine_filter),
+	OBJECT("excludes", struct spec_engine_rule, excludes, engine_filter),
+	ROW("errnoRet", FIELD_U32, .offset = AT(struct spec_engine_rule, rule.errno_ret, uint32_t),
+	    FLAG(struct spec_engine_rule, rule.has_errno_ret)),
+	STRING("errno", struct spec_engine_rule, error),
+};
+TABLE(engine_rule, struct spec_engine_rule);
+
+static const struct field engine_arch_rows[] = {
+	STRING("architecture", struct spec_engine_arch, arch),
+	STRINGS("subArchitectures", struct spec_engine_arch, more),
+};
+TABLE(engine_arch, struct spec_engine_arch);
+
+static const struct field engine_profile_rows[] = {
+	STRING("defaultAction", struct spec_engine_profile, seccomp.default_action),
+	ROW("defaultErrnoRet", FIELD_U32,
+	    .offset = AT(struct spec_engine_profile, seccomp.default_errno_ret, uint32_t),
+	    FLAG(struct spec_engine_profile, seccomp.has_default_errno_ret)),
+	STRING("defaultErrno", struct spec_engine_profile, default_error),
+	STRINGS("architectures", struct spec_engine_profile, seccomp.architectures),
+	OBJECTS("archMap", struct spec_engine_profile, archs, struct spec_engine_arch, engine_arch),
+	STRINGS("flags", struct spec_engine_profile, seccomp.flags),
+	STRING("listenerPath", struct spec_engine_profile, seccomp.listener_path),
+	STRING("listenerMetadata", struct spec_engine_profile, seccomp.listener_metadata),
+	OBJECTS("syscalls", struct spec_engine_profile, rules, struct spec_engine_rule,
+		engine_rule),
+};
+const struct table table_engine_profile = {
+	.fields = engine_profile_rows,
+	.n_fields = ARRAY_SIZE(engine_profile_rows),
+	.size = sizeof(struct spec_engine_profile),
+};
+
 static const struct field landlock_rule_rows[] = {
 	STRINGS("paths", struct spec_landlock_rule, paths),
 	ROW("ports", FIELD_U32S, .offset = AT(struct spec_landlock_rule, ports, uint32_t *),

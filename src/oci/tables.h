@@ -42,11 +42,12 @@ struct table {
 	uint16_t key_offset; /* of the const char * that takes a map's key */
 };
 
-extern const struct table table_spec;      /* struct spec */
-extern const struct table table_mount;     /* struct spec_mount */
-extern const struct table table_process;   /* struct spec_process */
-extern const struct table table_resources; /* struct spec_resources */
-extern const struct table table_landlock;  /* struct spec_landlock */
+extern const struct table table_spec;           /* struct spec */
+extern const struct table table_mount;          /* struct spec_mount */
+extern const struct table table_process;        /* struct spec_process */
+extern const struct table table_resources;      /* struct spec_resources */
+extern const struct table table_landlock;       /* struct spec_landlock */
+extern const struct table table_engine_profile; /* struct spec_engine_profile */
 
 /* The members of the object at @base, which @t describes, into @w, without its braces (write.c). */
 void table_write(struct json_writer *w, const struct table *t, const void *base);

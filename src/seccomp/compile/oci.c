@@ -7,7 +7,8 @@
  * - An argument that occurs twice in a rule makes each of its conditions a rule of its own: any may
  *   match. Otherwise all conditions must.
  * - For one call, a rule without conditions beats those with conditions, and the first of several.
- *   Rules with conditions are tried in the order of rule_precedes(), not in that of the profile.
+ *   Rules with conditions are tried in the order of seccomp_rule_precedes(), not in that of the
+ * profile.
  * - Architectures of 32 bits, and x32, look at the low halves of arguments and values.
  * - Where sockets and System V IPC may also go through socketcall(2) and ipc(2), a rule for such a
  *   call is one for the corresponding subcall too. Its condition on the first argument is lost
@@ -301,12 +302,13 @@ static int compare_half(const struct seccomp_cond *x, const struct seccomp_cond 
 	return xv < nv ? 1 : -1;
 }
 
-/* Whether the new rule @n goes before @x. Unspecified by libseccomp, but profiles rely on it: the
+/* Unspecified by libseccomp, but profiles rely on it: the
  * engines' deny one address family by one rule and allow all but another by the next. The order is
  * by the first argument that the rules look at, the last one first; then equality before bounds
  * from above before bounds from below; then by value, high half first; then by the conditions
  * that follow. What is less precise comes first, what came first stays first. */
-static bool rule_precedes(const struct seccomp_rule *n, const struct seccomp_rule *x, unsigned bits)
+bool seccomp_rule_precedes(const struct seccomp_rule *n, const struct seccomp_rule *x,
+			   unsigned bits)
 {
 	for (size_t i = 0; i < n->n_conds && i < x->n_conds; i++) {
 		const struct seccomp_cond *nc = &n->conds[i], *xc = &x->conds[i];
@@ -349,7 +351,7 @@ static int insert_rule(struct builder *b, struct draft_entry *entry, struct secc
 	for (; *at; at = &((struct seccomp_rule *)*at)->next) {
 		if (conds_equal(*at, rule))
 			return 0;
-		if (!before && rule_precedes(rule, *at, bits))
+		if (!before && seccomp_rule_precedes(rule, *at, bits))
 			before = at;
 	}
 	if (++entry->n_rules > RULES_MAX)

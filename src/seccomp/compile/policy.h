@@ -108,3 +108,9 @@ int seccomp_policy_from_oci(struct arena *a, const struct spec_seccomp *spec,
 			    const struct seccomp_options *options, struct seccomp_policy *ret,
 			    const struct seccomp_warning **ret_warnings, struct err *e)
 	_must_check_;
+
+/* Whether @n, which a profile names after @x, is tried before it all the same, on an architecture
+ * of
+ * @bits bits. No order of all rules: each new one goes before the first that it precedes. */
+bool seccomp_rule_precedes(const struct seccomp_rule *n, const struct seccomp_rule *x,
+			   unsigned bits);

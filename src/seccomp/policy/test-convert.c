@@ -1,5 +1,6 @@
 /* Profiles to policies and back: nothing is lost; and what profiles cannot say is refused. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "seccomp/policy/test-policies.h"
 
@@ -61,7 +62,7 @@ static bool round_trip(const struct spec_seccomp *spec, enum seccomp_arch native
 		fail_msg("%s", text);
 	r = policy_to_oci(&a, &c.map, &json, &len, &c.log);
 	if (r < 0)
-		assert_non_null(c.log.first);
+		print_message("%s", policy_message_text(&c.arena, c.log.first));
 	if (r == 0) {
 		char *document = arena_format(&a, "{\"linux\":{\"seccomp\":%s}}", json);
 
@@ -88,29 +89,30 @@ static void test_random(void **state)
 			{SECCOMP_ARCH_AARCH64, arm},
 			{SECCOMP_ARCH_S390X, s390},
 			{SECCOMP_ARCH_RISCV64, NULL}};
+	const char *more = getenv("CORACLE_CONVERT_COUNT");
+	unsigned long count = more ? strtoul(more, NULL, 10) : 1000;
 	struct rng rng = {.state = 20260721};
 	size_t refused = 0;
 
 	(void)state;
-	for (int i = 0; i < 1000; i++) {
+	for (unsigned long i = 0; i < count; i++) {
 		const struct profile_shape shape = {
 			.max_rules = 12,
 			.max_names = 12,
 			.args_percent = 35,
 			.one_action = i % 2,
-			.archs = machines[(size_t)i % ARRAY_SIZE(machines)].archs,
+			.archs = machines[i % ARRAY_SIZE(machines)].archs,
 		};
 		struct spec_seccomp spec;
 		struct arena a;
 
 		arena_init(&a, NULL, 0);
 		spec = random_profile(&a, &rng, &shape);
-		refused += round_trip(&spec, machines[(size_t)i % ARRAY_SIZE(machines)].native);
+		refused += round_trip(&spec, machines[i % ARRAY_SIZE(machines)].native);
 		arena_done(&a);
 	}
-	/* Rules that contradict each other, in an order that no other profile gives them: refused,
-	 * with the rule; never changed. */
-	assert_true(refused <= 4);
+	/* Also rules that contradict each other. */
+	assert_int_equal(refused, 0);
 }
 
 /* --- refused ---------------------------------------------------------------------------------- */

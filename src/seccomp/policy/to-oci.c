@@ -9,44 +9,11 @@
 #include <errno.h>
 #include <linux/seccomp.h>
 
-#include "base/json.h"
 #include "base/str.h"
 #include "oci/spec.h"
 #include "seccomp/compile/compile.h"
 #include "seccomp/compile/emit.h"
-#include "seccomp/policy/cases.h"
-#include "seccomp/policy/differ.h"
-
-/* Rules that one call may become. */
-#define PIECES_MAX 512
-
-/* Bits of which some must differ: each becomes a rule. */
-#define BITS_MAX 12
-
-/* How a call's rules are said. */
-enum manner {
-	AS_IT_IS,
-	IN_PIECES /* that do not overlap */
-};
-
-struct converter {
-	struct arena *arena;
-	const struct policy_map *map;
-	struct policy_log *log;
-	struct json_writer w;
-	seccomp_action default_action;
-	bool has_last; /* numbers above the largest that is named get ENOSYS */
-	uint32_t last[SECCOMP_ARCH_MAX];
-	bool open[SECCOMP_ARCH_MAX]; /* the policy says nothing else above it: naming none is best
-				      */
-	uint8_t manner[SYSCALL_COUNT];
-	uint64_t done[(SYSCALL_COUNT + 63) / 64];
-	struct seccomp_program original;
-	/* What comparing has found. */
-	const struct policy_statement *differs_by;
-	bool differs, retry, kills_less, unknown_differs;
-	struct policy_difference witness;
-};
+#include "seccomp/policy/to-oci-internal.h"
 
 static bool is_errno(seccomp_action action)
 {
@@ -57,224 +24,6 @@ static bool is_kill(seccomp_action action)
 {
 	action &= SECCOMP_RET_ACTION_FULL;
 	return action == SECCOMP_RET_KILL_PROCESS || action == SECCOMP_RET_KILL_THREAD;
-}
-
-/* --- pieces of JSON --------------------------------------------------------------------------- */
-
-/* The name of an action; NULL for one that profiles do not have. */
-static const char *action_name(seccomp_action action)
-{
-	switch (action & SECCOMP_RET_ACTION_FULL) {
-	case SECCOMP_RET_ALLOW:
-		return "SCMP_ACT_ALLOW";
-	case SECCOMP_RET_LOG:
-		return "SCMP_ACT_LOG";
-	case SECCOMP_RET_USER_NOTIF:
-		return "SCMP_ACT_NOTIFY";
-	case SECCOMP_RET_KILL_PROCESS:
-		return "SCMP_ACT_KILL_PROCESS";
-	case SECCOMP_RET_KILL_THREAD:
-		return "SCMP_ACT_KILL_THREAD";
-	case SECCOMP_RET_ERRNO:
-		return "SCMP_ACT_ERRNO";
-	case SECCOMP_RET_TRACE:
-		return "SCMP_ACT_TRACE";
-	case SECCOMP_RET_TRAP:
-		return action & SECCOMP_RET_DATA ? NULL : "SCMP_ACT_TRAP";
-	default:
-		return NULL;
-	}
-}
-
-static bool has_data(seccomp_action action)
-{
-	return is_errno(action) || (action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRACE;
-}
-
-static void write_action(struct converter *c, seccomp_action action)
-{
-	json_kv_string(&c->w, "action", action_name(action));
-	if (has_data(action))
-		json_kv_u64(&c->w, "errnoRet", action & SECCOMP_RET_DATA);
-}
-
-static void write_cond(struct converter *c, const struct seccomp_cond *cond)
-{
-	static const char *const ops[] = {
-		[SECCOMP_OP_NE] = "SCMP_CMP_NE",
-		[SECCOMP_OP_LT] = "SCMP_CMP_LT",
-		[SECCOMP_OP_LE] = "SCMP_CMP_LE",
-		[SECCOMP_OP_EQ] = "SCMP_CMP_EQ",
-		[SECCOMP_OP_GE] = "SCMP_CMP_GE",
-		[SECCOMP_OP_GT] = "SCMP_CMP_GT",
-		[SECCOMP_OP_MASKED_EQ] = "SCMP_CMP_MASKED_EQ",
-	};
-	bool masked = cond->op == SECCOMP_OP_MASKED_EQ;
-
-	json_object_begin(&c->w);
-	json_kv_u64(&c->w, "index", cond->arg);
-	json_kv_u64(&c->w, "value", masked ? cond->mask : cond->value);
-	if (masked)
-		json_kv_u64(&c->w, "valueTwo", cond->value);
-	json_kv_string(&c->w, "op", ops[cond->op]);
-	json_object_end(&c->w);
-}
-
-static void write_rule(struct converter *c, unsigned call, seccomp_action action,
-		       const struct seccomp_cond *conds, uint32_t n)
-{
-	json_object_begin(&c->w);
-	json_key(&c->w, "names");
-	json_array_begin(&c->w);
-	json_string(&c->w, syscall_name(call));
-	json_array_end(&c->w);
-	write_action(c, action);
-	json_key(&c->w, "args");
-	json_array_begin(&c->w);
-	for (uint32_t i = 0; i < n; i++)
-		write_cond(c, &conds[i]);
-	json_array_end(&c->w);
-	json_object_end(&c->w);
-}
-
-/* --- rules with conditions -------------------------------------------------------------------- */
-
-static int cannot_say(struct converter *c, const struct policy_statement *s, const char *what)
-{
-	return policy_say(c->log, POLICY_ERROR, &s->place,
-			  "use the policy itself, by its annotation",
-			  "profiles cannot say this: %s", what);
-}
-
-/* Write a rule for conditions that must all hold. "Some bit differs" is one rule a bit. */
-static int write_conds(struct converter *c, unsigned call, const struct policy_statement *s,
-		       const struct case_merged *m)
-{
-	for (uint32_t i = 0; i < m->n; i++) {
-		struct case_merged bits = *m;
-
-		if (i && m->conds[i].arg == m->conds[i - 1].arg)
-			return cannot_say(c, s, "two conditions on one argument mean \"or\" there");
-		if (m->conds[i].op != SECCOMP_OP_MASKED_NE)
-			continue;
-		if (__builtin_popcountll(m->conds[i].mask) > BITS_MAX)
-			return cannot_say(c, s, "that some of many bits of an argument differ");
-		for (uint64_t left = m->conds[i].mask; left; left &= left - 1) {
-			uint64_t bit = left & -left;
-			int r;
-
-			bits.conds[i].op = SECCOMP_OP_MASKED_EQ;
-			bits.conds[i].mask = bit;
-			bits.conds[i].value = ~m->conds[i].value & bit;
-			r = write_conds(c, call, s, &bits);
-			if (r < 0)
-				return r;
-		}
-		return 0;
-	}
-	write_rule(c, call, s->action, m->conds, m->n);
-	return 0;
-}
-
-static struct seccomp_cond opposite(const struct seccomp_cond *cond)
-{
-	static const uint8_t ops[] = {
-		[SECCOMP_OP_NE] = SECCOMP_OP_EQ,
-		[SECCOMP_OP_LT] = SECCOMP_OP_GE,
-		[SECCOMP_OP_LE] = SECCOMP_OP_GT,
-		[SECCOMP_OP_EQ] = SECCOMP_OP_NE,
-		[SECCOMP_OP_GE] = SECCOMP_OP_LT,
-		[SECCOMP_OP_GT] = SECCOMP_OP_LE,
-		[SECCOMP_OP_MASKED_EQ] = SECCOMP_OP_MASKED_NE,
-		[SECCOMP_OP_MASKED_NE] = SECCOMP_OP_MASKED_EQ,
-	};
-	struct seccomp_cond result = *cond;
-
-	result.op = ops[cond->op];
-	return result;
-}
-
-struct piece {
-	struct piece *next;
-	struct case_merged m;
-};
-
-/* What @pieces leave after taking @before away: each piece with the opposite of each condition. */
-static int subtract(struct converter *c, const struct policy_case *before, unsigned bits,
-		    struct piece **pieces)
-{
-	struct piece *result = NULL;
-	size_t n = 0;
-
-	for (const struct piece *p = *pieces; p; p = p->next) {
-		for (uint32_t i = 0; i < before->n_conds; i++) {
-			struct piece *left = arena_new(c->arena, struct piece);
-			int r = 1;
-
-			if (!left)
-				return policy_no_memory(c->log);
-			left->m = p->m;
-			/* Where the earlier ones hold, so that the pieces do not overlap. */
-			for (uint32_t k = 0; k < i && r == 1; k++)
-				r = case_merge(&left->m, before->conds[k], bits);
-			if (r == 1)
-				r = case_merge(&left->m, opposite(&before->conds[i]), bits);
-			if (r == 0)
-				continue;
-			if (r < 0 || ++n > PIECES_MAX)
-				return cannot_say(c, before->statement,
-						  "it becomes too many rules");
-			left->next = result;
-			result = left;
-		}
-	}
-	*pieces = result;
-	return 0;
-}
-
-/* One rule, without what those before it decide in another way. */
-static int write_piece(struct converter *c, unsigned call, unsigned bits,
-		       const struct policy_case *first, const struct policy_case *own,
-		       const struct policy_statement *s)
-{
-	struct piece *pieces = arena_new(c->arena, struct piece);
-	int r = 0;
-
-	if (!pieces)
-		return policy_no_memory(c->log);
-	if (own) {
-		pieces->m.n = own->n_conds;
-		memcpy(pieces->m.conds, own->conds, own->n_conds * sizeof(*own->conds));
-	}
-	for (const struct policy_case *k = first; k != own && r == 0; k = k->next)
-		if (k->statement->action != s->action)
-			r = subtract(c, k, bits, &pieces);
-	for (const struct piece *p = pieces; p && r == 0; p = p->next)
-		r = write_conds(c, call, s, &p->m);
-	return r;
-}
-
-static int write_call(struct converter *c, unsigned call, const struct policy_arch *arch,
-		      const struct policy_range *range)
-{
-	unsigned bits = seccomp_arch_info(arch->arch)->bits;
-	int r = 0;
-
-	if (c->manner[call] == AS_IT_IS) {
-		for (const struct policy_case *k = range->cases; k && r == 0; k = k->next) {
-			struct case_merged m = {.n = k->n_conds};
-
-			memcpy(m.conds, k->conds, k->n_conds * sizeof(*k->conds));
-			r = write_conds(c, call, k->statement, &m);
-		}
-		return r;
-	}
-	for (const struct policy_case *k = range->cases; k && r == 0; k = k->next)
-		if (k->statement->action != c->default_action)
-			r = write_piece(c, call, bits, range->cases, k, k->statement);
-	if (r == 0 && range->otherwise->action != c->default_action)
-		r = write_piece(c, call, bits, range->cases, NULL, range->otherwise);
-	return r;
 }
 
 /* --- calls ------------------------------------------------------------------------------------ */
@@ -318,7 +67,7 @@ static void write_constants(struct converter *c, seccomp_action action, unsigned
 		json_string(&c->w, syscall_name(i));
 	}
 	json_array_end(&c->w);
-	write_action(c, action);
+	oci_write_action(c, action);
 	json_object_end(&c->w);
 }
 
@@ -351,7 +100,7 @@ static void write_last(struct converter *c)
 	if (!open)
 		return;
 	json_array_end(&c->w);
-	write_action(c, c->default_action);
+	oci_write_action(c, c->default_action);
 	json_object_end(&c->w);
 }
 
@@ -372,27 +121,75 @@ static void close_open(struct converter *c)
 	}
 }
 
+/* The verdict that a call has on all architectures of @bits bits, whatever its arguments. */
+static bool find_constant(const struct converter *c, unsigned call, unsigned bits,
+			  seccomp_action *ret)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < c->map->n_archs; i++) {
+		enum seccomp_arch arch = c->map->archs[i].arch;
+		const struct policy_range *range;
+		uint32_t nr;
+
+		if (seccomp_arch_info(arch)->bits != bits || syscall_number(call, arch, &nr) < 0)
+			continue;
+		range = policy_find_range(c->map, arch, nr);
+		if (range->cases || (any && range->otherwise->action != *ret))
+			return false;
+		any = true;
+		*ret = range->otherwise->action;
+	}
+	return any;
+}
+
+/* One verdict with 32 bits, another with 64: a condition on a bit that only 64 have is none with
+ * 32, where the first of two rules without conditions counts; with 64 the rule that has none does,
+ * which follows with the others. */
+static void write_by_bits(struct converter *c, unsigned call)
+{
+	const struct seccomp_cond high = {.op = SECCOMP_OP_MASKED_EQ, .mask = 1ULL << 32};
+	seccomp_action narrow, wide;
+
+	if (find_constant(c, call, 32, &narrow) && find_constant(c, call, 64, &wide) &&
+	    narrow != wide && narrow != c->default_action && wide != c->default_action &&
+	    oci_action_name(narrow))
+		oci_write_rule(c, call, narrow, &high, 1);
+}
+
+static int write_one(struct converter *c, unsigned call)
+{
+	const struct policy_arch *arch;
+	const struct policy_range *range = range_of(c, call, &arch);
+
+	if (!range || c->done[call / 64] >> call % 64 & 1)
+		return 0;
+	if (!range->cases && !oci_action_name(range->otherwise->action))
+		return oci_cannot_say(c, range->otherwise, "a trap with a number");
+	for (const struct policy_case *k = range->cases; k; k = k->next)
+		if (!oci_action_name(k->statement->action))
+			return oci_cannot_say(c, k->statement, "a trap with a number");
+	c->done[call / 64] |= 1ULL << call % 64;
+	if (range->cases)
+		return oci_write_call(c, call, arch, range);
+	if (range->otherwise->action != c->default_action)
+		write_constants(c, range->otherwise->action, call);
+	return 0;
+}
+
 static int write_calls(struct converter *c)
 {
+	/* Rules for what goes through them are rules for them, too, unless they have their own. */
+	static const char *const gates[] = {"socketcall", "ipc"};
 	int r = 0;
 
 	memset(c->done, 0, sizeof(c->done));
-	for (unsigned i = 0; i < SYSCALL_COUNT && r == 0; i++) {
-		const struct policy_arch *arch;
-		const struct policy_range *range = range_of(c, i, &arch);
-
-		if (!range || c->done[i / 64] >> i % 64 & 1)
-			continue;
-		if (!range->cases && !action_name(range->otherwise->action))
-			return cannot_say(c, range->otherwise, "a trap with a number");
-		for (const struct policy_case *k = range->cases; k; k = k->next)
-			if (!action_name(k->statement->action))
-				return cannot_say(c, k->statement, "a trap with a number");
-		if (range->cases)
-			r = write_call(c, i, arch, range);
-		else if (range->otherwise->action != c->default_action)
-			write_constants(c, range->otherwise->action, i);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(gates) && r == 0; i++)
+		r = write_one(c, (unsigned)syscall_from_name(gates[i]));
+	for (unsigned i = 0; i < SYSCALL_COUNT && r == 0; i++)
+		write_by_bits(c, i);
+	for (unsigned i = 0; i < SYSCALL_COUNT && r == 0; i++)
+		r = write_one(c, i);
 	write_last(c);
 	return r;
 }
@@ -427,8 +224,8 @@ static int write_document(struct converter *c, const char **ret, size_t *ret_len
 
 	json_writer_init(&c->w, c->arena, true);
 	json_object_begin(&c->w);
-	json_kv_string(&c->w, "defaultAction", action_name(c->default_action));
-	if (has_data(c->default_action))
+	json_kv_string(&c->w, "defaultAction", oci_action_name(c->default_action));
+	if (oci_has_data(c->default_action))
 		json_kv_u64(&c->w, "defaultErrnoRet", c->default_action & SECCOMP_RET_DATA);
 	for (size_t i = 0; i < c->map->n_archs; i++)
 		archs |= 1U << c->map->archs[i].arch;
@@ -467,6 +264,22 @@ static int arch_of(const struct converter *c, const struct policy_difference *d)
 	return -1;
 }
 
+/* Names are for all architectures: a call that has to be named on one is none of the unknown ones
+ * of another. */
+static void name_everywhere(struct converter *c, unsigned call)
+{
+	for (size_t i = 0; i < c->map->n_archs && c->has_last; i++) {
+		enum seccomp_arch arch = c->map->archs[i].arch;
+		uint32_t nr;
+
+		if (syscall_number(call, arch, &nr) < 0 || nr <= c->last[arch])
+			continue;
+		c->last[arch] = nr;
+		c->open[arch] = false;
+		c->retry = true;
+	}
+}
+
 static void take_difference(void *context, const struct policy_difference *d)
 {
 	struct converter *c = context;
@@ -486,11 +299,14 @@ static void take_difference(void *context, const struct policy_difference *d)
 	for (unsigned i = 0; i < SYSCALL_COUNT && arch >= 0; i++) {
 		uint32_t nr;
 
-		if (syscall_number(i, (enum seccomp_arch)arch, &nr) < 0 || nr != d->words[0] ||
-		    c->manner[i] == IN_PIECES)
+		if (syscall_number(i, (enum seccomp_arch)arch, &nr) < 0 || nr != d->words[0])
 			continue;
-		c->manner[i] = IN_PIECES;
-		c->retry = true;
+		name_everywhere(c, i);
+		if (c->manner[i] == AS_IT_IS) {
+			c->manner[i] = IN_PIECES;
+			c->retry = true;
+		}
+		c->first_why = c->first_why ? c->first_why : c->why[i];
 	}
 	if (c->differs)
 		return;
@@ -521,7 +337,7 @@ static int prove(struct converter *c, const char *text)
 
 	if (!document)
 		return policy_no_memory(c->log);
-	c->differs = c->retry = c->kills_less = c->unknown_differs = false;
+	c->differs = c->kills_less = c->unknown_differs = false;
 	r = spec_parse(c->arena, document, strlen(document), &spec, &e);
 	if (r == 0)
 		r = seccomp_policy_from_oci(c->arena, &spec.linux_.seccomp, &options, &policy,
@@ -545,6 +361,9 @@ static int tell_difference(struct converter *c)
 	const struct policy_statement *s = c->differs_by ? c->differs_by : c->map->rules->last;
 	char a[POLICY_ACTION_MAX], b[POLICY_ACTION_MAX];
 
+	if (c->first_why)
+		return policy_say(c->log, POLICY_ERROR, &c->first_why->place, c->first_why->hint,
+				  "%s", c->first_why->text);
 	return policy_say(c->log, POLICY_ERROR, &s->place,
 			  "use the policy itself, by its annotation",
 			  "profiles cannot say this: call %u of architecture 0x%x would get %s in "
@@ -599,8 +418,8 @@ int policy_to_oci(struct arena *a, const struct policy_map *map, const char **re
 	if (r < 0)
 		return policy_say(log, POLICY_ERROR, &map->rules->first->place, NULL, "%s", e.text);
 	c->default_action = policy.default_action;
-	if (!action_name(c->default_action))
-		return cannot_say(c, map->rules->last, "a trap with a number");
+	if (!oci_action_name(c->default_action))
+		return oci_cannot_say(c, map->rules->last, "a trap with a number");
 	find_last(c);
 	close_open(c);
 	for (unsigned i = 0; i < SYSCALL_COUNT; i++) {
@@ -611,8 +430,9 @@ int policy_to_oci(struct arena *a, const struct policy_map *map, const char **re
 			c->manner[i] = IN_PIECES;
 	}
 	do {
+		c->retry = false;
 		r = write_document(c, ret, ret_len);
-		if (r == 0)
+		if (r == 0 && !c->retry)
 			r = prove(c, *ret);
 	} while (r == 0 && c->retry);
 	if (r == 0 && c->differs)

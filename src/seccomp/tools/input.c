@@ -13,6 +13,7 @@
 #include "seccomp/compile/compile.h"
 #include "seccomp/compile/emit.h"
 #include "seccomp/compile/verify.h"
+#include "seccomp/policy/engine.h"
 
 #define FILE_MAX (16U << 20)
 
@@ -77,32 +78,40 @@ static int read_program(struct cli *c, const char *bytes, size_t len, struct inp
 
 /* --- profiles --------------------------------------------------------------------------------- */
 
-/* Keys that only engines' own profiles have; what they say would be lost. */
-static const char *engine_key(const char *text)
+/* Keys that only engines' own profiles have. */
+static bool is_engines(const char *text)
 {
-	static const char *const keys[] = {"\"archMap\"", "\"includes\"", "\"excludes\""};
+	static const char *const keys[] = {"\"archMap\"",      "\"includes\"", "\"excludes\"",
+					   "\"defaultErrno\"", "\"errno\"",    "\"name\""};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		if (strstr(text, keys[i]))
-			return keys[i];
-	return NULL;
+			return true;
+	return false;
 }
 
-static int parse_profile(struct cli *c, char *text, size_t len, struct input *in, struct err *e)
+/* What the engine would make of its profile for a container with the capabilities of the options.
+ */
+static int parse_engines(struct cli *c, char *text, size_t len, struct input *in, struct err *e)
 {
-	const char *engine = engine_key(text);
+	struct spec_engine_profile *profile = arena_new(c->arena, struct spec_engine_profile);
+	int r;
+
+	if (!profile)
+		return err_sys(e, ERR_INTERNAL, -ENOMEM, "read the profile");
+	r = spec_engine_profile_parse(c->arena, text, len, profile, e);
+	if (r == 0)
+		r = policy_expand_engine(c->arena, profile, &c->options, &in->seccomp, e);
+	return r;
+}
+
+/* linux.seccomp, or all of config.json. */
+static int parse_config(struct cli *c, char *text, size_t len, struct input *in, struct err *e)
+{
 	bool whole = strstr(text, "\"linux\"") != NULL;
 	struct spec *spec = arena_new(c->arena, struct spec);
 	int r;
 
-	if (engine) {
-		(void)err_set(e, ERR_UNSUPPORTED, -EOPNOTSUPP,
-			      "%s: this is an engine's profile, whose rules depend on more than "
-			      "the profile",
-			      engine);
-		return err_hint(e, "take what the engine makes of it: linux.seccomp of a "
-				   "container's config.json");
-	}
 	if (!whole)
 		text = arena_format(c->arena,
 				    "{\"ociVersion\":\"1.0.0\",\"linux\":{\"seccomp\":%s}}", text);
@@ -120,18 +129,23 @@ static int read_profile(struct cli *c, char *text, size_t len, struct input *in)
 {
 	struct seccomp_options options = {.native = c->options.native};
 	const struct seccomp_warning *warnings = NULL;
+	bool engines = !strstr(text, "\"linux\"") && is_engines(text);
 	struct err e = {0};
-	int r = parse_profile(c, text, len, in, &e);
+	int r = engines ? parse_engines(c, text, len, in, &e) : parse_config(c, text, len, in, &e);
 
 	in->kind = INPUT_PROFILE;
 	if (r == 0)
 		r = seccomp_policy_from_oci(c->arena, &in->seccomp, &options, &in->policy,
 					    &warnings, &e);
 	if (r < 0) {
+		if (engines)
+			(void)err_hint(&e, "rules are counted without those that do not apply");
 		(void)err_wrap(&e, "%.100s", in->name);
 		return cli_fail(c, &e);
 	}
-	for (const struct seccomp_warning *w = warnings; w; w = w->next)
+	/* Of engines' profiles, which have rules for every version and machine, names that this one
+	 * lacks are no surprise, and places in what is left of them help nobody. */
+	for (const struct seccomp_warning *w = warnings; w && !engines; w = w->next)
 		cli_warn(c, "%s: linux.seccomp.syscalls[%zu].names[%zu]: %s", in->name, w->syscall,
 			 w->name, w->text);
 	return input_compile(c, in);

@@ -6,7 +6,7 @@
 
 enum input_kind {
 	INPUT_POLICY,  /* rules and map are there, and what follows */
-	INPUT_PROFILE, /* linux.seccomp of a configuration, or what is in it: spec */
+	INPUT_PROFILE, /* linux.seccomp, a configuration with it, or an engine's profile: spec */
 	INPUT_PROGRAM, /* classic BPF, its bytes or base64: program alone */
 };
 
