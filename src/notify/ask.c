@@ -45,6 +45,43 @@ bool ask_is_container_root(const struct ask *q)
 	       id_map_inside(&q->target.uids, q->target.uid, &uid) == 0 && uid == 0;
 }
 
+/* linux/stat.h, 6.8 and 5.8 */
+#define STATX_UNIQUE_ID  0x4000U
+#define STATX_MOUNT_ROOT 0x2000U
+
+uint64_t ask_mount_id(int fd)
+{
+	struct sys_statx stx;
+
+	if (sys_statx(fd, "", AT_EMPTY_PATH, STATX_UNIQUE_ID, &stx) < 0 ||
+	    !(stx.stx_mask & STATX_UNIQUE_ID) || !(stx.stx_attributes & STATX_MOUNT_ROOT))
+		return 0;
+	return stx.stx_mnt_id;
+}
+
+static bool exchange_mount(struct ask *q, uint64_t from, uint64_t to)
+{
+	for (size_t i = 0; i < ASK_MOUNTS_MAX; i++) {
+		uint64_t expected = from;
+
+		if (__atomic_compare_exchange_n(&q->mounts[i], &expected, to, false,
+						__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			return true;
+	}
+	return false;
+}
+
+void ask_add_mount(struct ask *q, uint64_t id)
+{
+	if (id)
+		(void)exchange_mount(q, 0, id);
+}
+
+bool ask_take_mount(struct ask *q, uint64_t id)
+{
+	return id && exchange_mount(q, id, 0);
+}
+
 int ask_path(struct ask *q, unsigned i)
 {
 	ssize_t n = target_read_string(&q->target, ask_u64(q, i), q->s->path, sizeof(q->s->path));

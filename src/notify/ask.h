@@ -40,8 +40,10 @@ struct scratch {
 	int flags;
 	int fd, other_fd, proc_fd, root_fd, cwd_fd;
 	uint32_t uid, gid, mode, major, minor;
-	uint64_t attr;
+	uint64_t attr, mount_id;
 };
+
+#define ASK_MOUNTS_MAX 256
 
 struct ask {
 	const struct profile *profile;
@@ -49,6 +51,7 @@ struct ask {
 	const char *call; /* its name */
 	int proc_fd, listener_fd;
 	uint64_t container_userns; /* the inode of the container's user namespace; 0: unknown */
+	uint64_t *mounts;          /* ASK_MOUNTS_MAX, shared by all handlers of the container */
 	struct target target;
 	struct scratch *s;
 	struct answer *answer;
@@ -62,6 +65,20 @@ void handle_mount(struct ask *q);
 void handle_chown(struct ask *q);
 void handle_setid(struct ask *q);
 void handle_xattr(struct ask *q);
+
+/* The part of handle_mount() that takes away what it has mounted. */
+void handle_umount(struct ask *q);
+
+/* The kernel's id of the mount that @fd is in, if @fd is its root; 0 where it is not, and where ids
+ * may be given to others later (before 6.8). */
+uint64_t ask_mount_id(int fd);
+
+/* Remember that @id was mounted for the container. Where there is no room, it cannot be unmounted.
+ */
+void ask_add_mount(struct ask *q, uint64_t id);
+
+/* Forget it. Returns whether it was there. */
+bool ask_take_mount(struct ask *q, uint64_t id);
 
 /* The call fails with @code. @why is for the log. */
 void answer_error(struct ask *q, int code, const char *why);

@@ -37,6 +37,8 @@ struct board {
 	COUNTER_LIST(X)
 #undef X
 	uint64_t userns; /* the inode of the container's user namespace; 0: nobody has looked */
+	uint64_t mounts[ASK_MOUNTS_MAX]; /* what was mounted for the container: unique ids; 0: free
+					  */
 	struct slot slots[BOARD_SLOTS];
 	char container[128]; /* its id, for status */
 	char profile[64];

@@ -117,8 +117,9 @@ static int open_places(void *ctx)
 	return 0;
 }
 
-static int attach(int tree, const struct scratch *s)
+static int attach(int tree, struct scratch *s)
 {
+	s->mount_id = ask_mount_id(tree);
 	return sys_move_mount(tree, "", s->fd, "",
 			      MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
@@ -126,7 +127,7 @@ static int attach(int tree, const struct scratch *s)
 /* With all that is mounted below, or masks would be left behind. */
 static int mount_bind(void *ctx)
 {
-	const struct scratch *s = ctx;
+	struct scratch *s = ctx;
 	_cleanup_close_ int tree =
 		sys_open_tree(s->other_fd, "",
 			      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
@@ -203,7 +204,11 @@ static int place(struct ask *q, int namespaces, target_fn fn)
 
 	if (r == 0)
 		r = target_check(&q->target);
-	return r < 0 ? r : target_power(&q->target, namespaces, NULL, fn, q->s);
+	if (r == 0)
+		r = target_power(&q->target, namespaces, NULL, fn, q->s);
+	if (r == 0)
+		ask_add_mount(q, q->s->mount_id);
+	return r;
 }
 
 /* A new file system of the type s->name. */
@@ -253,6 +258,10 @@ void handle_mount(struct ask *q)
 	char type[PATH_SIZE];
 	int r;
 
+	if (str_eq(q->call, "umount2")) {
+		handle_umount(q);
+		return;
+	}
 	if (!str_eq(q->call, "mount")) {
 		answer_error(q, -ENOSYS, "mount(2) is what can be helped with");
 		return;

@@ -15,10 +15,12 @@
 #define HANDLER_LIST(X)                                                                            \
 	X(MKNOD, "mknod", "mknod mknodat")                                                         \
 	X(MOUNT, "mount",                                                                          \
-	  "mount fsopen fsconfig fsmount fspick move_mount open_tree mount_setattr")               \
+	  "mount umount2 fsopen fsconfig fsmount fspick move_mount open_tree mount_setattr")       \
 	X(CHOWN, "chown", "chown lchown fchown fchownat")                                          \
 	X(SETID, "setid", "setuid setgid setreuid setregid setresuid setresgid setgroups")         \
-	X(XATTR, "xattr", "setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr")
+	X(XATTR, "xattr",                                                                          \
+	  "setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr "                    \
+	  "getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr")
 
 enum handler {
 #define X(id, name, calls) HANDLER_##id,

@@ -152,6 +152,18 @@ int target_read(const struct target *t, uint64_t address, void *buf, size_t n)
 	return target_check(t) < 0 ? -EFAULT : 0;
 }
 
+int target_write(const struct target *t, uint64_t address, const void *buf, size_t n)
+{
+	struct iovec from = {.iov_base = (void *)(uintptr_t)buf, .iov_len = n};
+	struct iovec to = {.iov_base = (void *)(uintptr_t)address, .iov_len = n};
+
+	if (target_check(t) < 0)
+		return -ESRCH;
+	if (n && SYS6(process_vm_writev, t->pid, &from, 1, &to, 1, 0) != (long)n)
+		return -EFAULT;
+	return 0;
+}
+
 ssize_t target_read_string(const struct target *t, uint64_t address, char *buf, size_t size)
 {
 	const uint64_t page = 4096; /* the smallest: what lies behind it may not be there */

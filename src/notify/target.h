@@ -56,6 +56,9 @@ int target_check(const struct target *t) _must_check_;
 /* Copy @n bytes at @address of its memory. Returns 0 or -EFAULT. */
 int target_read(const struct target *t, uint64_t address, void *buf, size_t n) _must_check_;
 
+/* Copy @n bytes to @address of its memory, if it still waits. Returns 0, -ESRCH or -EFAULT. */
+int target_write(const struct target *t, uint64_t address, const void *buf, size_t n) _must_check_;
+
 /* Copy the string at @address, of less than @size bytes. Returns its length, -EFAULT, or
  * -ENAMETOOLONG. */
 ssize_t target_read_string(const struct target *t, uint64_t address, char *buf, size_t size)

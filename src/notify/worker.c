@@ -150,6 +150,7 @@ static int handle(const struct worker *w, struct slot *s, unsigned who)
 		.call = calls_name(&w->calls, s->request.data.arch, s->request.data.nr),
 		.proc_fd = w->task->proc_fd,
 		.listener_fd = w->task->listener_fd,
+		.mounts = w->board->mounts,
 		.s = scratch,
 		.answer = &s->answer,
 	};

@@ -1,7 +1,7 @@
 /* Makes system calls that an agent answers: CALL [ARGUMENT]... [, CALL [ARGUMENT]...]... Arguments
- * that begin with a digit are numbers, others strings. For each a line "CALL ok" or "CALL NUMBER",
- * the errno. "wait" waits for SIGUSR1. "hostile SECONDS" does what an agent must survive: see
- * below. */
+ * that begin with a digit are numbers, others strings. For each a line "CALL ok", or what the call
+ * has written to "@", or "CALL NUMBER", the errno. "wait" waits for SIGUSR1. "hostile SECONDS" does
+ * what an agent must survive: see below. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -30,6 +30,9 @@ static const struct {
 	{"lsetxattr", SYS_lsetxattr}, {"removexattr", SYS_removexattr},
 	{"fchownat", SYS_fchownat},   {"mknodat", SYS_mknodat},
 	{"mount", SYS_mount},         {"fsopen", SYS_fsopen},
+	{"umount2", SYS_umount2},     {"getxattr", SYS_getxattr},
+	{"lgetxattr", SYS_lgetxattr}, {"listxattr", SYS_listxattr},
+	{"sysinfo", SYS_sysinfo},
 };
 
 static void on_signal(int sig)
@@ -53,6 +56,16 @@ static int wait_for_signal(void)
 	return 0;
 }
 
+/* "@" stands for memory that the call writes to. */
+static char written[256];
+
+static long take_argument(char *word)
+{
+	if (word[0] >= '0' && word[0] <= '9')
+		return strtol(word, NULL, 0);
+	return strcmp(word, "@") == 0 ? (long)written : (long)word;
+}
+
 static int make_call(int n, char **words)
 {
 	long args[6] = {0}, nr = -1, r;
@@ -61,13 +74,17 @@ static int make_call(int n, char **words)
 		if (strcmp(calls[i].name, words[0]) == 0)
 			nr = calls[i].nr;
 	for (int i = 1; i < n && i <= 6; i++)
-		args[i - 1] = words[i][0] >= '0' && words[i][0] <= '9' ? strtol(words[i], NULL, 0)
-								       : (long)words[i];
+		args[i - 1] = take_argument(words[i]);
+	memset(written, 0, sizeof(written));
 	r = syscall(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
 	if (r < 0)
 		printf("%s %d\n", words[0], errno);
-	else
+	else if (written[0] == '\0')
 		printf("%s ok\n", words[0]);
+	for (long i = 0; r > 0 && i < r && written[0]; i++)
+		putchar(written[i] ? written[i] : i + 1 < r ? ' ' : '\n');
+	if (r > 0 && written[0] && written[r - 1])
+		putchar('\n');
 	fflush(stdout);
 	return 0;
 }

@@ -264,6 +264,43 @@ def test_xattr(runtime, bundle, agent):
     assert os.getxattr(bundle.rootfs / "d", "user.overlay.opaque") == b"y"
 
 
+def test_xattr_reading(runtime, bundle, agent, world):
+    """By the name that was written, and in the list; other attributes as ever."""
+    a = agent({"handlers": ["xattr"]})
+    (bundle.rootfs / "d").mkdir()
+    (bundle.rootfs / "e").mkdir()
+    capabilities(a.filter(bundle))
+    bundle.config["root"]["readonly"] = False
+    runtime.run(call(bundle, """setxattr /d trusted.overlay.opaque y 1 0 , setxattr /d user.more z 1 0 ,
+        getxattr /d trusted.overlay.opaque @ 9 , getxattr /d trusted.overlay.none @ 9 , lgetxattr /d user.more @ 9 ,
+        getxattr /d trusted.overlay.opaque @ 0 , listxattr /d @ 99 , listxattr /d @ 9 , listxattr /e @ 99 ,
+        getxattr /d trusted.overlay.opaque 8 9"""),
+        stdout="setxattr ok\nsetxattr ok\ny\ngetxattr 61\nz\ngetxattr ok\n"
+               "trusted.overlay.opaque user.more\nlistxattr 34\nlistxattr ok\ngetxattr 14\n")
+    assert sorted(os.listxattr(bundle.rootfs / "d")) == ["user.more", "user.overlay.opaque"]
+
+
+def has_unique_mount_ids():
+    return tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 8)
+
+
+def test_umount(runtime, bundle, agent, world):
+    """What was mounted for the container, and nothing else."""
+    world.need(has_unique_mount_ids(), "needs ids of mounts that are not used again (6.8)")
+    a = agent({"handlers": ["mount"], "filesystems": ["tmpfs", "bind"]})
+    capabilities(a.filter(bundle))
+    bundle.mount("/data/v", source="/etc/debian_version", type="bind", options=["bind"])
+    result = run(runtime, bundle, """
+        mkdir /t /b; mount -t tmpfs none /t && touch /t/file && mount -o bind /t /b && ls /b
+        umount /t && ls /t; cd /b && umount /b && ls /b; umount /data/v; umount /b; umount /proc; umount /none
+        for i in 1 2 3; do mount -t tmpfs none /t; done; for i in 1 2 3; do umount /t; done
+        grep -c ' /t ' /proc/mounts""")
+    assert result.stdout == "file\n0\n", result.stderr
+    errors = [line.rsplit(": ", 1)[1] for line in result.stderr.splitlines()]
+    assert errors == ["Operation not permitted"] * 3 + ["No such file or directory"]
+    assert sum(line.get("why") == "detached" for line in a.lines()) == 5
+
+
 # --- what else happens -------------------------------------------------------------------------------
 
 
