@@ -65,6 +65,7 @@ void handle_mount(struct ask *q);
 void handle_chown(struct ask *q);
 void handle_setid(struct ask *q);
 void handle_xattr(struct ask *q);
+void handle_sysinfo(struct ask *q);
 
 /* The part of handle_mount() that takes away what it has mounted. */
 void handle_umount(struct ask *q);

@@ -94,7 +94,7 @@ static int add_handler(void *ctx, const char *key, struct json *j, struct json_v
 		}
 	}
 	return err_set(e, ERR_CONFIG_INVALID, -EINVAL,
-		       "line %u: expected mknod, mount, chown, setid or xattr", v->line);
+		       "line %u: expected mknod, mount, chown, setid, xattr or sysinfo", v->line);
 }
 
 static int read_handlers(struct profile_reader *p, struct json *j, const struct json_value *v,

@@ -20,7 +20,8 @@
 	X(SETID, "setid", "setuid setgid setreuid setregid setresuid setresgid setgroups")         \
 	X(XATTR, "xattr",                                                                          \
 	  "setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr "                    \
-	  "getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr")
+	  "getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr")                          \
+	X(SYSINFO, "sysinfo", "sysinfo")
 
 enum handler {
 #define X(id, name, calls) HANDLER_##id,

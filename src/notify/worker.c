@@ -40,7 +40,7 @@ struct worker {
 static const handler_fn handler_fns[HANDLERS] = {
 	[HANDLER_MKNOD] = handle_mknod, [HANDLER_MOUNT] = handle_mount,
 	[HANDLER_CHOWN] = handle_chown, [HANDLER_SETID] = handle_setid,
-	[HANDLER_XATTR] = handle_xattr,
+	[HANDLER_XATTR] = handle_xattr, [HANDLER_SYSINFO] = handle_sysinfo,
 };
 
 /* --- answering ------------------------------------------------------------------------------- */

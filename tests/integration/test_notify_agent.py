@@ -280,6 +280,20 @@ def test_xattr_reading(runtime, bundle, agent, world):
     assert sorted(os.listxattr(bundle.rootfs / "d")) == ["user.more", "user.overlay.opaque"]
 
 
+def test_sysinfo(runtime, bundle, agent, world):
+    """The memory that the container may use; without a limit, the machine's."""
+    world.need(world.root, "needs limits")
+    a = agent({"handlers": ["sysinfo"]})
+    capabilities(a.filter(bundle))
+    plain = run(runtime, bundle, "free -b").stdout.split()
+    assert int(plain[plain.index("Mem:") + 1]) > 64 << 20
+    bundle.linux["resources"] = {"memory": {"limit": 64 << 20}}
+    words = run(runtime, bundle, "free -b").stdout.split()
+    # What is left of the line is made with /proc/meminfo, and overflows.
+    assert words[words.index("Mem:") + 1].startswith(str(64 << 20))
+    assert {line["why"] for line in a.lines()} == {"the container's memory"}
+
+
 def has_unique_mount_ids():
     return tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 8)
 
