@@ -129,7 +129,7 @@ static void one_call(unsigned i)
 {
 	long bad = i % 3 ? (long)path : (long)0x7ffffffff000 - (long)(i % 4096);
 
-	switch (i % 9) {
+	switch (i % 13) {
 	case 0:
 		(void)syscall(SYS_fchownat, AT_FDCWD, path, 70001, 70002, i % 5 ? 0 : 0x100);
 		break;
@@ -153,6 +153,18 @@ static void one_call(unsigned i)
 		break;
 	case 7:
 		(void)syscall(SYS_fchownat, AT_FDCWD, "/etc/passwd", 70001, -1, 0);
+		break;
+	case 8:
+		(void)syscall(SYS_umount2, path, i % 16);
+		break;
+	case 9:
+		(void)syscall(SYS_getxattr, path, "trusted.overlay.opaque", bad, i % 5000);
+		break;
+	case 10:
+		(void)syscall(SYS_listxattr, path, bad, i % 70000);
+		break;
+	case 11:
+		(void)syscall(SYS_sysinfo, bad);
 		break;
 	default:
 		(void)unlink("/tmp/n");

@@ -461,7 +461,7 @@ HOSTILE_SECONDS = int(os.environ.get("HOSTILE_SECONDS", 1))
 def test_hostile_container(runtime, bundle, agent, world):
     """Arguments that change while they are read, threads that die while they are served, floods.
     HOSTILE_SECONDS says how long."""
-    a = agent({"handlers": ["mknod", "mount", "chown", "setid", "xattr"], "rate": 1000000,
+    a = agent({"handlers": ["mknod", "mount", "chown", "setid", "xattr", "sysinfo"], "rate": 1000000,
                "filesystems": ["tmpfs", "proc", "overlay", "bind"]})
     capabilities(a.filter(bundle), "CHOWN", "MKNOD", "SETUID", "SETGID")
     passwd = (bundle.rootfs / "etc/passwd").read_text()

@@ -113,6 +113,29 @@ def test_compile(tool, folder):
     assert json.loads(tool("compile", "-f", "oci", "a.policy").stdout)["defaultAction"] == "SCMP_ACT_ALLOW"
 
 
+def test_compile_for_the_agent(tool, folder, program):
+    """Who is to answer is said where it is said that somebody is; the agent takes it."""
+    (folder / "a.policy").write_text(textwrap.dedent("""\
+        $syscall in (@@chown) => NOTIFY(chown);
+        setuid(uid != 0) => NOTIFY(setid);
+        setuid() => NOTIFY(setid);
+        reboot() => KILL();
+        $syscall in (@kexec_load, @reboot) => NOTIFY(audit);
+        mount() => NOTIFY();
+        => ALLOW();
+        """))
+    assert json.loads(tool("compile", "--arch", "x86_64", "-f", "agent", "a.policy", "-o", "-").stdout) == {
+        "profiles": {"default": {"handlers": ["chown", "setid"], "audit": ["kexec_load"]}}}
+    tool("compile", "--arch", "x86_64", "-f", "agent", "a.policy", "-o", "agent.json")
+    said = subprocess.run([program, "notify", "check", "-c", folder / "agent.json"], capture_output=True, text=True)
+    assert json.loads(said.stdout)["profiles"]["default"]["audit"] == ["kexec_load"], said.stderr
+    (folder / "b.policy").write_text("mount() => NOTIFY();\n=> ALLOW();\n")
+    assert "names a handler" in tool("compile", "-f", "agent", "b.policy", expect=2).stderr
+    (folder / "c.policy").write_text("mount() => NOTIFY(7);\n=> ALLOW();\n")
+    assert "c.policy:1:19: error: expected the name of one of the agent's handlers" in \
+        tool("compile", "c.policy", expect=2).stderr
+
+
 def test_unused_rules(tool, folder):
     """Those that nothing switched off are told."""
     (folder / "a.policy").write_text(textwrap.dedent("""\

@@ -62,6 +62,7 @@ struct policy_statement {
 	struct policy_statement *next;
 	const struct policy_node *condition;
 	seccomp_action action;
+	const char *helper; /* of NOTIFY(…): who is to answer; NULL where that is not said */
 	struct policy_place place; /* the whole rule, up to its action */
 	uint32_t number;           /* from 0 on */
 };

@@ -179,7 +179,16 @@ static int parse_data(struct parser *p, unsigned row, seccomp_action *ret)
 	return parse_next(p);
 }
 
-static int parse_action(struct parser *p, seccomp_action *ret)
+/* What is in the parentheses of NOTIFY(…): a word for the agent, which knows its handlers. */
+static int parse_helper(struct parser *p, const char **ret)
+{
+	if (p->token.kind != TOKEN_WORD)
+		return parse_unexpected(p, "the name of one of the agent's handlers, or \"audit\"");
+	*ret = arena_strndup(p->arena, p->token.text, p->token.len);
+	return *ret ? parse_next(p) : policy_no_memory(p->log);
+}
+
+static int parse_action(struct parser *p, seccomp_action *ret, const char **ret_helper)
 {
 	const struct policy_place from = p->token.place;
 	unsigned row = 0;
@@ -207,9 +216,11 @@ static int parse_action(struct parser *p, seccomp_action *ret)
 					   actions[row].name, actions[row].name);
 		return parse_next(p);
 	}
-	if (r == 0 && actions[row].data_max == 0)
+	if (r == 0 && actions[row].action == SECCOMP_RET_USER_NOTIF)
+		r = parse_helper(p, ret_helper);
+	else if (r == 0 && actions[row].data_max == 0)
 		return parse_error(p, &p->token.place, NULL, "%s takes nothing", actions[row].name);
-	if (r == 0)
+	else if (r == 0)
 		r = parse_data(p, row, ret);
 	return r == 0 ? parse_sign(p, SIGN_CLOSE, "\")\"") : r;
 }
@@ -226,7 +237,7 @@ static int add_rule(struct parser *p, const struct policy_node *condition,
 		return policy_no_memory(p->log);
 	r = parse_sign(p, SIGN_THEN, condition ? "\"&&\", \"||\" or \"=>\"" : "\"=>\"");
 	if (r == 0)
-		r = parse_action(p, &s->action);
+		r = parse_action(p, &s->action, &s->helper);
 	if (r < 0)
 		return r;
 	s->place = parse_span(p, from);

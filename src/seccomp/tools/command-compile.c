@@ -8,6 +8,7 @@
 #include "seccomp/compile/saved.h"
 #include "seccomp/policy/check.h"
 #include "seccomp/policy/to-oci.h"
+#include "seccomp/tools/agent.h"
 #include "seccomp/tools/input.h"
 
 static const struct option long_options[] = {{"format", required_argument, NULL, 'f'},
@@ -107,6 +108,21 @@ static int write_oci(struct cli *c, const char *path, struct input *in)
 	return r < 0 ? EXIT_FAILED : cli_write(c, path, text, len, true);
 }
 
+/* For those who answer what the filter passes on. */
+static int write_agent(struct cli *c, const char *path, const struct input *in)
+{
+	struct json_writer w;
+	const char *text;
+	size_t len;
+
+	json_writer_init(&w, c->arena, true);
+	if (in->kind != INPUT_POLICY || !agent_write_profile(&in->map, &w))
+		return cli_usage(c, "no rule of %s names a handler: NOTIFY(chown)", in->name);
+	if (json_writer_finish(&w, &text, &len) < 0)
+		return no_memory(c);
+	return cli_write(c, path, text, len, true);
+}
+
 /* What a rule that never decides was meant for is worth a word. */
 static void warn_unused(struct cli *c, struct input *in)
 {
@@ -137,7 +153,8 @@ int command_compile(struct cli *c, int argc, char **argv)
 	if (argc - optind > 1)
 		return cli_usage(c, "expected one FILE");
 	if (!str_eq(format, "raw") && !str_eq(format, "annotation") && !str_eq(format, "base64") &&
-	    !str_eq(format, "c") && !str_eq(format, "oci") && !str_eq(format, "saved"))
+	    !str_eq(format, "c") && !str_eq(format, "oci") && !str_eq(format, "agent") &&
+	    !str_eq(format, "saved"))
 		return cli_usage(c, "no format is called '%s'", format);
 	status = input_read(c, argc > optind ? argv[optind] : "-", &in);
 	if (status)
@@ -145,6 +162,8 @@ int command_compile(struct cli *c, int argc, char **argv)
 	warn_unused(c, &in);
 	if (str_eq(format, "oci"))
 		return write_oci(c, output, &in);
+	if (str_eq(format, "agent"))
+		return write_agent(c, output, &in);
 	if (str_eq(format, "c"))
 		return write_c(c, output, &in);
 	if (str_eq(format, "saved"))

@@ -7,7 +7,7 @@
 
 static const struct tool_command commands[] = {
 	{"compile", "[FILE]", "make a filter of a policy or a profile",
-	 "  -f, --format FORMAT   raw (default), annotation, base64, c, or oci\n"
+	 "  -f, --format FORMAT   raw (default), annotation, base64, c, oci, or agent\n"
 	 "  -o, --output FILE     write to FILE (default: standard output)\n" CLI_POLICY_HELP,
 	 command_compile},
 	{"check", "[FILE]", "find what is wrong, or dangerous, in a policy or a profile",
