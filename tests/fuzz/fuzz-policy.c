@@ -1,5 +1,6 @@
 /* The policy language. What compiles must be proven, must say what its rules say, by a walk through
- * them that knows nothing of the program, and must survive being made a profile. */
+ * them that knows nothing of the program, and must survive being made a profile. What begins with a
+ * brace is an engine's profile, and what that means must be a policy. */
 #include <linux/seccomp.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 #include "seccomp/compile/test-simulator.h"
 #include "seccomp/compile/verify.h"
 #include "seccomp/policy/check.h"
+#include "seccomp/policy/engine.h"
+#include "seccomp/policy/from-oci.h"
 #include "seccomp/policy/language.h"
 #include "seccomp/policy/to-oci.h"
 #include "tests/fuzz/seccomp.h"
@@ -94,6 +97,37 @@ static void fuzz_one(struct arena *a, const char *text, size_t size, enum seccom
 	say_all(a, &again);
 }
 
+static void fuzz_engine(struct arena *a, char *text, size_t size, enum seccomp_arch native)
+{
+	const struct policy_options options = {
+		.native = native, .kernel = 6 << 8, .capabilities = 1ULL << 21};
+	const struct seccomp_options compiler = {.native = native};
+	struct spec_engine_profile profile;
+	const struct seccomp_warning *warnings;
+	struct policy_log log = {.arena = a};
+	struct seccomp_policy policy;
+	struct spec_seccomp seccomp;
+	struct policy_rules rules;
+	struct policy_map map;
+	struct err e = {0};
+	const char *words;
+	int r = spec_engine_profile_parse(a, text, size, &profile, &e);
+
+	if (r == 0)
+		r = policy_expand_engine(a, &profile, &options, &seccomp, &e);
+	if (r == 0)
+		r = seccomp_policy_from_oci(a, &seccomp, &compiler, &policy, &warnings, &e);
+	if (r < 0) {
+		if (e.code != r || e.id == ERR_NONE || !e.text[0])
+			abort();
+		return;
+	}
+	if (policy_from_oci(a, &seccomp, &policy, &words) < 0 ||
+	    policy_parse(a, "words", words, strlen(words), &options, &rules, &log) < 0 ||
+	    policy_map_rules(a, &rules, &options, &map, &log) < 0)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const enum seccomp_arch natives[] = {SECCOMP_ARCH_X86_64, SECCOMP_ARCH_AARCH64,
@@ -109,7 +143,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(text, data + 1, size - 1);
 	text[size - 1] = '\0';
 	arena_init(&a, NULL, 0);
-	fuzz_one(&a, text, size - 1, natives[data[0] % 4]);
+	if (text[0] == '{')
+		fuzz_engine(&a, text, size - 1, natives[data[0] % 4]);
+	else
+		fuzz_one(&a, text, size - 1, natives[data[0] % 4]);
 	arena_done(&a);
 	free(text);
 	return 0;

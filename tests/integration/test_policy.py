@@ -1,5 +1,6 @@
 """Policies: containers run under them by an annotation, and `coracle seccomp` answers questions. What traces
 make of programs is loaded again, and the programs do their work under it, and nothing else."""
+import errno
 import json
 import os
 import pathlib
@@ -324,8 +325,8 @@ def test_convert_refuses(tool, folder):
 
 # --- traces --------------------------------------------------------------------------------------
 
-# Loads a filter and becomes a program.
-UNDER = """
+# Loads a filter; and becomes a program.
+LOAD = """
 import ctypes, os, sys
 class Program(ctypes.Structure):
     _fields_ = [("len", ctypes.c_ushort), ("insns", ctypes.c_void_p)]
@@ -333,7 +334,17 @@ data = open(sys.argv[1], "rb").read()
 libc = ctypes.CDLL(None, use_errno=True)
 program = Program(len(data) // 8, ctypes.cast(ctypes.create_string_buffer(data, len(data)), ctypes.c_void_p))
 assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, ctypes.byref(program), 0, 0) == 0
-os.execvp(sys.argv[2], sys.argv[2:])
+"""
+UNDER = LOAD + "os.execvp(sys.argv[2], sys.argv[2:])"
+
+# Makes calls by their numbers, with arguments that would get them nowhere, and prints the errors.
+TRY = LOAD + """
+answers = b""
+for number in map(int, sys.argv[2:]):
+    result = libc.syscall(number, -1, -1, -1, -1, -1, -1)
+    answers += b"%d " % (result and ctypes.get_errno())
+os.write(1, answers)
+os._exit(0)
 """
 
 
@@ -349,9 +360,16 @@ def traced(tool, folder, *command):
     return done.stdout, folder / "trace.bpf"
 
 
-def denied(tool, *calls):
+def denied(tool, *calls, tried_under=None):
+    """By the policy; and by the kernel, under the filter."""
+    numbers = []
     for call in calls:
-        assert "ERRNO(EPERM)" in tool("explain", "trace.policy", call).stdout, call
+        said = tool("explain", "trace.policy", call).stdout
+        assert "ERRNO(EPERM)" in said, call
+        numbers.append(re.search(r"\((\d+)\)", said)[1])
+    if tried_under:
+        done = subprocess.run([sys.executable, "-c", TRY, tried_under, *numbers], capture_output=True, text=True)
+        assert done.stdout.split() == [str(errno.EPERM)] * len(calls), (done.stdout, done.stderr)
 
 
 def test_trace_script(tool, folder):
@@ -362,7 +380,7 @@ def test_trace_script(tool, folder):
     printed, filter = traced(tool, folder, script)
     again = under(filter, script, cwd=folder)
     assert (again.returncode, again.stdout) == (0, printed)
-    denied(tool, "mkdirat", "socket", "ptrace", "mount", "unshare")
+    denied(tool, "mkdirat", "socket", "ptrace", "mount", "unshare", tried_under=filter)
     again = under(filter, "/bin/sh", "-c", "mkdir new", cwd=folder)
     assert again.returncode != 0 and not (folder / "new").exists()
 
@@ -377,7 +395,7 @@ def test_trace_python(tool, folder):
     assert printed == "hello\n"
     again = under(filter, "/usr/bin/python3", "-c", work)
     assert (again.returncode, again.stdout) == (0, printed)
-    denied(tool, "bind", "connect", "ptrace", "mount", "execveat")
+    denied(tool, "bind", "connect", "ptrace", "mount", "execveat", tried_under=filter)
     again = under(filter, "/usr/bin/python3", "-c", "import os; os.mkdir('new')", cwd=folder)
     assert "PermissionError" in again.stderr and not (folder / "new").exists()
 
@@ -453,7 +471,9 @@ def test_trace_server(tool, folder, program):
     serve(program, "seccomp", "trace", "-o", "trace.policy", "--", *nginx)
     tool("compile", "trace.policy", "-o", "trace.bpf")
     serve(sys.executable, "-c", UNDER, folder / "trace.bpf", *nginx)
-    denied(tool, "ptrace", "mount", "unshare", "execveat", "mknodat", "init_module")
+    denied(tool, "ptrace", "mount", "unshare", "execveat", "mknodat", "init_module", "setns", "mkdirat", "bpf",
+           "process_vm_readv", "userfaultfd", "keyctl", "perf_event_open", "pidfd_getfd", "open_by_handle_at",
+           tried_under=folder / "trace.bpf")
 
 
 # --- filters of processes ------------------------------------------------------------------------
