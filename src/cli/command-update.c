@@ -12,7 +12,7 @@ struct update_words {
 	const char *cpu_period, *cpu_quota, *cpu_burst, *cpu_share, *cpu_idle;
 	const char *cpu_rt_period, *cpu_rt_runtime, *cpuset_cpus, *cpuset_mems;
 	const char *memory, *reservation, *swap, *kernel, *kernel_tcp;
-	const char *pids, *weight, *l3, *bandwidth, *oom_group;
+	const char *pids, *weight, *oom_group;
 	struct str_pair unified[1];
 	struct str_list rlimits;
 };
@@ -48,8 +48,10 @@ static const struct option options[] = {
 	 .help = "add \"allow|deny TYPE MAJOR:MINOR ACCESS\" to the device rules"},
 	WORD("kernel-memory", kernel, "SIZE", "limit on the kernel's memory (cgroup v1)"),
 	WORD("kernel-memory-tcp", kernel_tcp, "SIZE", "limit on buffers of TCP (cgroup v1)"),
-	WORD("l3-cache-schema", l3, "SCHEMA", "Intel RDT; not implemented yet"),
-	WORD("mem-bw-schema", bandwidth, "SCHEMA", "Intel RDT; not implemented yet"),
+	WORD("l3-cache-schema", o.l3_cache_schema, "SCHEMA",
+	     "parts of the cache, as L3:0=7f0;1=1f"),
+	WORD("mem-bw-schema", o.mem_bw_schema, "SCHEMA",
+	     "parts of the memory bandwidth, as MB:0=20;1=70"),
 	WORD("memory", memory, "SIZE", "limit on memory, as 512M; -1 is none"),
 	WORD("memory-reservation", reservation, "SIZE", "memory that is reclaimed last"),
 	WORD("memory-swap", swap, "SIZE", "limit on memory and swap together; -1 is none"),
@@ -193,9 +195,6 @@ static int read_words(struct arena *a, struct update_words *w, struct err *e)
 	uint64_t weight = 0;
 	int r = read_cpu(w, &res->cpu, e);
 
-	if (w->l3[0] != '\0' || w->bandwidth[0] != '\0')
-		return err_set(e, ERR_UNSUPPORTED, -EOPNOTSUPP,
-			       "update: Intel RDT is not implemented yet");
 	if (r == 0)
 		r = read_memory(w, &res->memory, e);
 	if (r == 0)

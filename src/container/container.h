@@ -138,6 +138,8 @@ struct update_options {
 	struct spec_rlimit *rlimits;     /* of all processes that run */
 	size_t n_rlimits;
 	struct str_list device_rules; /* "allow c 10:229 rwm", behind those that there are */
+	/* lines for the container's group of resctrl; "" leaves what there is */
+	const char *l3_cache_schema, *mem_bw_schema;
 };
 
 /* Change the limits of a container that is created, running or paused. What is not said stays as it

@@ -147,7 +147,12 @@ static int place(void *data, pid_t pid, struct err *e)
 {
 	struct execution *x = data;
 
-	return resctrl_enter(x->rt->arena, &x->plan, pid, e);
+	int r = resctrl_enter(x->rt->arena, &x->plan, pid, e);
+
+	/* The group that an update made, which the configuration does not know. */
+	return r < 0 || x->plan.resctrl.wanted
+		       ? r
+		       : resctrl_enter_own(x->rt->arena, &x->live.state.resctrl, pid, e);
 }
 
 static int run(struct execution *x, struct err *e)

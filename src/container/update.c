@@ -9,6 +9,7 @@
 #include "cgroup/probe.h"
 #include "container/live.h"
 #include "container/load.h"
+#include "container/update-resctrl.h"
 #include "host/facts.h"
 #include "host/systemd.h"
 #include "oci/names.h"
@@ -324,6 +325,9 @@ static int update(struct update *u, struct err *e)
 		r = tell_systemd(u, e);
 	if (r == 0 && u->asked.n_devices > 0)
 		r = write_devices(u, e);
+	if (r == 0)
+		r = update_resctrl(u->rt->arena, &u->live, u->o->l3_cache_schema,
+				   u->o->mem_bw_schema, e);
 	if (r == 0)
 		r = write_rlimits(u, e);
 	return r < 0 ? r : store(u, e);

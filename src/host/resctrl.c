@@ -324,6 +324,30 @@ int resctrl_enter(struct arena *a, const struct plan *p, pid_t pid, struct err *
 	return r;
 }
 
+int resctrl_update(struct arena *a, const struct plan_resctrl *p, const struct resctrl_ref *ref,
+		   struct err *e)
+{
+	const char *group = group_dir(a, p);
+	const char *file = group ? arena_format(a, "%s/schemata", group) : NULL;
+	int r = 0;
+
+	if (!file)
+		return err_set(e, ERR_INTERNAL, -ENOMEM, "out of memory");
+	if (ref->group[0] != '\0' && !exists(group))
+		r = make_dir(group, ORIGIN, e);
+	if (r < 0)
+		return r;
+	r = write_file(file, p->schemata);
+	return r < 0 ? refused(a, r, group, e) : 0;
+}
+
+int resctrl_enter_own(struct arena *a, const struct resctrl_ref *ref, pid_t pid, struct err *e)
+{
+	int r = ref->group[0] != '\0' ? enter(a, ref->group, pid, e) : 0;
+
+	return r == -ESRCH ? 0 : r;
+}
+
 int resctrl_remove(const struct resctrl_ref *ref, struct err *e)
 {
 	const char *const dirs[] = {ref->monitor, ref->group};

@@ -27,5 +27,15 @@ int resctrl_make(struct arena *a, const struct plan *p, const struct resctrl_ref
 /* Put process @pid into the groups; children that it has later are there too. */
 int resctrl_enter(struct arena *a, const struct plan *p, pid_t pid, struct err *e) _must_check_;
 
+/* Give the group of @p other schemata: lines for resources that they do not name stay. Where the
+ * group is not there, and @ref says that it is to be the container's own, it is made. */
+int resctrl_update(struct arena *a, const struct plan_resctrl *p, const struct resctrl_ref *ref,
+		   struct err *e) _must_check_;
+
+/* Put process @pid into the container's own group of @ref, if it has one. One that has ended is no
+ * error. */
+int resctrl_enter_own(struct arena *a, const struct resctrl_ref *ref, pid_t pid, struct err *e)
+	_must_check_;
+
 /* Remove what is the container's own; what is gone already is no error. */
 int resctrl_remove(const struct resctrl_ref *ref, struct err *e) _must_check_;

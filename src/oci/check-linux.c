@@ -419,7 +419,7 @@ static int check_schema(const char *text, const char *prefix, const char *where,
 	return err_where(e, "%s", where);
 }
 
-static int check_intel_rdt(const struct spec_intel_rdt *rdt, struct err *e)
+int spec_intel_rdt_check(const struct spec_intel_rdt *rdt, struct err *e)
 {
 	const char *clos = rdt->clos_id;
 	int r;
@@ -446,7 +446,7 @@ static int check_machine(const struct spec_linux *l, struct err *e)
 		(void)check_invalid_value(e, "expected LINUX or LINUX32", domain);
 		return err_where(e, "linux.personality.domain");
 	}
-	r = check_intel_rdt(&l->intel_rdt, e);
+	r = spec_intel_rdt_check(&l->intel_rdt, e);
 	if (r < 0)
 		return r;
 	if (l->has_memory_policy)

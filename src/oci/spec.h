@@ -415,6 +415,8 @@ void spec_resources_write(struct json_writer *w, const struct spec_resources *r)
 int spec_check(const struct spec *spec, struct err *e);
 /* As spec_check() for resources alone. */
 int spec_resources_check(const struct spec_resources *res, struct err *e);
+/* As spec_check() for linux.intelRdt alone. */
+int spec_intel_rdt_check(const struct spec_intel_rdt *rdt, struct err *e);
 /* As spec_check() for the mounts alone. */
 int spec_mounts_check(const struct spec *spec, struct err *e);
 /* As spec_check() for one process; paths begin with "process". */

@@ -317,6 +317,11 @@ int plan_landlock(struct builder *b);
 /* build-resctrl.c: linux.intelRdt. */
 void plan_resctrl(struct builder *b);
 
+/* The group that @rdt asks for, for the container @id. Strings live in @a, or are the arguments'.
+ * -ENOMEM is the only failure. */
+int plan_resctrl_group(struct arena *a, const struct spec_intel_rdt *rdt, const char *id,
+		       struct plan_resctrl *ret) _must_check_;
+
 /* build-annotations.c: those of crun and runc that change what happens: taken up, or refused by
  * name.
  */

@@ -128,6 +128,56 @@ def test_exec_is_there_too(runtime, bundle, tree):
     assert task(at) == task(at / "mon_groups" / container.id) != before
 
 
+def test_update(runtime, bundle, tree):
+    """Of the group that it is in; the kernel's part, to keep other lines, is not done here."""
+    bundle.linux["intelRdt"] = {"l3CacheSchema": "L3:0=7f0"}
+    container = runtime.sleeping(bundle)
+    schemata = tree / container.id / "schemata"
+    runtime("update", "--l3-cache-schema", "L3:0=1f", container)
+    assert schemata.read_text() == "L3:0=1f\n"
+    runtime("update", "--l3-cache-schema", "L3:0=3", "--mem-bw-schema", "MB:0=20", container)
+    assert schemata.read_text() == "L3:0=3\nMB:0=20\n"
+    runtime("update", "--rlimit", "nofile=100", container)
+    assert schemata.read_text() == "L3:0=3\nMB:0=20\n"
+    container.delete("--force")
+    assert names(tree) == set()
+
+
+@pytest.mark.parametrize("name, place", [("named", "named"), ("/", "")])
+def test_update_of_a_shared_group(runtime, bundle, tree, name, place):
+    group(tree, "named")
+    bundle.linux["intelRdt"] = {"closID": name}
+    container = runtime.sleeping(bundle)
+    runtime("update", "--mem-bw-schema", "MB:0=50", container)
+    assert (tree / place / "schemata").read_text() == "MB:0=50\n"
+    container.delete("--force")
+    assert names(tree) == {"named"}
+
+
+def test_update_makes_a_group(runtime, bundle, tree):
+    """For a container that had none: its processes are moved, those of exec too, and it goes with it."""
+    container = runtime.sleeping(bundle)
+    assert names(tree) == set()
+    runtime("update", "--l3-cache-schema", "L3:0=f", container)
+    assert names(tree) == {container.id} and task(tree / container.id) == container.pid
+    runtime("update", "--l3-cache-schema", "L3:0=1", container)
+    container.exec("/probe", "exit", 7, code=7)
+    assert task(tree / container.id) != container.pid
+    assert (tree / container.id / "schemata").read_text() == "L3:0=1\n"
+    container.delete("--force")
+    assert names(tree) == set()
+
+
+def test_update_refused(runtime, bundle, tree):
+    bundle.linux["intelRdt"] = {}
+    container = runtime.sleeping(bundle)
+    (tree / "info/last_cmd_status").write_text("Mask out of range\n")
+    (tree / container.id / "schemata").mkdir()
+    runtime("update", "--l3-cache-schema", "L3:0=f", container,
+            error=r"linux\.intelRdt: write .*\(Mask out of range\)")
+    (tree / container.id / "schemata").rmdir()
+
+
 def test_failure_leaves_nothing(runtime, bundle, tree):
     bundle.linux["intelRdt"] = {"enableMonitoring": True, "schemata": ["L3:0=f"]}
     bundle.args("/missing")

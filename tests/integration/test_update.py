@@ -243,7 +243,7 @@ def test_rlimits_live(runtime, bundle, world):
     (["--rlimit", "nofile"], "option --rlimit: expected NAME="),
     (["--rlimit", "files=3"], "expected the name of a resource limit"),
     (["--rlimit", "nofile=5:3"], "expected no more than the hard limit"),
-    (["--l3-cache-schema", "x"], "Intel RDT is not implemented"),
+    (["--mem-bw-schema", "L3:0=f"], r"linux\.intelRdt\.memBwSchema: expected"),
     (["-r", "/nonexistent"], 'read "/nonexistent": no such file or directory'),
 ])
 def test_mistakes(runtime, bundle, options, error):
