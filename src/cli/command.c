@@ -104,7 +104,7 @@ int command_unknown(const char *word, struct err *e)
 			return err_hint(e, "%s", elsewhere[i].hint);
 	if (nearest)
 		return err_hint(e, "did you mean %s?", nearest);
-	return err_hint(e, "`coracle --help` lists the commands");
+	return err_hint(e, "`coracle --help` lists commands and topics");
 }
 
 int command_check_args(const struct command *c, const struct str_list *args, struct err *e)
