@@ -92,6 +92,7 @@ static int make_call(int n, char **words)
 /* --- a hostile container --------------------------------------------------------------------- */
 
 static char path[64], type[16];
+static char results[70000]; /* what calls write, so that it is not over what we need ourselves */
 static volatile bool ends;
 
 /* Change arguments while they are read: between names inside and outside, links and devices. */
@@ -127,6 +128,7 @@ static void *turn(void *unused)
 
 static void one_call(unsigned i)
 {
+	long bad_result = i % 3 ? (long)results : (long)0x7ffffffff000 - (long)(i % 4096);
 	long bad = i % 3 ? (long)path : (long)0x7ffffffff000 - (long)(i % 4096);
 
 	switch (i % 13) {
@@ -158,13 +160,13 @@ static void one_call(unsigned i)
 		(void)syscall(SYS_umount2, path, i % 16);
 		break;
 	case 9:
-		(void)syscall(SYS_getxattr, path, "trusted.overlay.opaque", bad, i % 5000);
+		(void)syscall(SYS_getxattr, path, "trusted.overlay.opaque", bad_result, i % 5000);
 		break;
 	case 10:
-		(void)syscall(SYS_listxattr, path, bad, i % 70000);
+		(void)syscall(SYS_listxattr, path, bad_result, i % 70000);
 		break;
 	case 11:
-		(void)syscall(SYS_sysinfo, bad);
+		(void)syscall(SYS_sysinfo, bad_result);
 		break;
 	default:
 		(void)unlink("/tmp/n");
