@@ -164,10 +164,12 @@ int mount_resolve(struct builder *b, size_t n, struct resolved_mount *m)
 	};
 	if (!m->words)
 		return err_set(b->e, ERR_INTERNAL, -ENOMEM, "out of memory");
-	/* Whether it is a bind decides what the other options mean. */
+	/* Whether it is a bind decides what the other options mean. Podman 5 writes empty ones, for
+	 * a container with systemd. */
 	m->bind = mount_is_bind(mount, &m->recursive);
 	for (size_t k = 0; k < mount->options.n && r == 0; k++)
-		r = apply_option(b, m, mount->options.items[k]);
+		if (mount->options.items[k][0] != '\0')
+			r = apply_option(b, m, mount->options.items[k]);
 	if (r == 0 && m->remount)
 		return check_remount(b, m, n);
 	if (r == 0 && !m->bind && mount->type[0] == '\0') {

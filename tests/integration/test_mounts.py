@@ -39,6 +39,13 @@ def test_file_system_options(runtime, bundle):
     assert r.look["/data"]["mode"] == 0o700
 
 
+def test_empty_option(runtime, bundle):
+    """As Podman 5 asks for the places of a container with systemd: it means nothing."""
+    bundle.mount("/data", "tmpfs", "tmpfs", ["rw", "nosuid", ""]).mount("/bound", "bind", bundle.path, ["bind", ""])
+    r = runtime.report(bundle)
+    assert "nosuid" in r.mount("/data").options and r.mount("/bound")
+
+
 def test_bad_file_system_option(runtime, bundle):
     """The kernel's own words are part of the message, and so is the place in the configuration."""
     bundle.mount("/data", "tmpfs", "tmpfs", ["size=lots"])
