@@ -128,7 +128,8 @@ def make_system(root):
             shutil.copy(f"/etc/{name}", root / "etc" / name)
     for name in ("pam.d", "dbus-1", "security"):
         if os.path.isdir(f"/etc/{name}"):
-            shutil.copytree(f"/etc/{name}", root / "etc" / name, symlinks=True)
+            shutil.copytree(f"/etc/{name}", root / "etc" / name, symlinks=True, ignore=lambda folder, names: [
+                n for n in names if not os.access(os.path.join(folder, n), os.R_OK)])
     # Not the first boot, at which systemd would enable all services that there are.
     (root / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
     path = root.with_suffix(".tar")
