@@ -11,7 +11,7 @@ from test_doctor import CORACLE, doctor, needs_root, pytestmark  # noqa: F401
 
 PROFILE = pathlib.Path(__file__).resolve().parents[2] / "contrib/apparmor/coracle"
 ENABLED = pathlib.Path("/sys/module/apparmor/parameters/enabled")
-MEDIATES = pathlib.Path("/sys/kernel/security/apparmor/features/namespaces/userns_create")
+MEDIATES = pathlib.Path("/sys/kernel/security/apparmor/features/namespaces/mask")
 HEAD = "profile coracle /usr/{bin/coracle,libexec/coracle/*} "
 NAME = f"coracle-test-{os.getpid()}"
 
@@ -43,7 +43,7 @@ def test_syntax():
 
 
 @needs_root
-@pytest.mark.skipif(not (ENABLED.exists() and MEDIATES.exists() and shutil.which("apparmor_parser")),
+@pytest.mark.skipif(not (ENABLED.exists() and MEDIATES.exists() and "userns_create" in MEDIATES.read_text() and shutil.which("apparmor_parser")),
                     reason="needs an AppArmor that mediates user namespaces, Linux 6.7, and its parser")
 def test_profile_allows_user_namespaces():
     """An ordinary user's container, for programs that may not make a user namespace, and with ours."""
