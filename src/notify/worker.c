@@ -138,6 +138,14 @@ static uint64_t find_userns(const struct worker *w)
 	return w->board->userns;
 }
 
+/* A runtime may become its user under the filter, and does not let itself be looked at meanwhile.
+ * What it asks for stands in the call, and the kernel gives it nothing that it would not have had.
+ */
+static bool is_decided_by_kernel(int r, unsigned who)
+{
+	return who == HANDLER_SETID && (r == -EACCES || r == -EPERM);
+}
+
 /* In the handler's process. */
 static int handle(const struct worker *w, struct slot *s, unsigned who)
 {
@@ -163,6 +171,10 @@ static int handle(const struct worker *w, struct slot *s, unsigned who)
 	if (r == 0)
 		r = target_open(&q.target, q.proc_fd, q.listener_fd, s->request.id,
 				(pid_t)s->request.pid);
+	if (is_decided_by_kernel(r, who)) {
+		answer_continue(&q, "it cannot be looked at");
+		return 0;
+	}
 	if (r < 0) {
 		answer_error(&q, -EPERM, r == -ESRCH ? "it is gone" : "it cannot be looked at");
 		return 0;

@@ -1,5 +1,6 @@
 """coracle notify: what it helps with, whom it does not help, and what happens when it cannot."""
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import time
 
 import pytest
@@ -380,6 +382,37 @@ def test_connection_that_stays_open(runtime, bundle, agent):
     assert a.lines("failed")[0]["container"] == "open"
 
 
+# A process that is under a filter like that of a container, and may not be looked at.
+HIDDEN = """
+import ctypes, json, os, socket, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+seccomp, setresgid = {"x86_64": (317, 119), "aarch64": (277, 149)}[os.uname().machine]
+code = struct.pack("HBBI" * 4, 0x20, 0, 0, 0, 0x15, 0, 1, setresgid, 6, 0, 0, 0x7fc00000, 6, 0, 0, 0x7fff0000)
+buffer = ctypes.create_string_buffer(code)
+program = struct.pack("HxxxxxxQ", 4, ctypes.addressof(buffer))
+libc.prctl(38, 1, 0, 0, 0)
+listener = libc.syscall(seccomp, 1, 8, program)
+state = {"fds": ["seccompFd"], "pid": os.getpid(), "metadata": "",
+         "state": {"ociVersion": "1.3.0", "id": "hidden", "status": "running", "pid": os.getpid(), "bundle": "/"}}
+with socket.socket(socket.AF_UNIX) as s:
+    s.connect(sys.argv[1])
+    socket.send_fds(s, [json.dumps(state).encode()], [listener])
+os.close(listener)
+libc.prctl(4, 0, 0, 0, 0)
+print(libc.syscall(setresgid, -1, -1, -1), libc.syscall(setresgid, 77777, 77777, 77777), ctypes.get_errno())
+"""
+
+
+def test_ids_of_who_may_not_be_looked_at(agent, world):
+    """A runtime that filters before it becomes its user, as crun does without noNewPrivileges: the
+    kernel decides, as without an agent."""
+    world.need(not world.root, "root may look at everybody")
+    a = agent({"handlers": ["setid"]})
+    done = subprocess.run([sys.executable, "-c", HIDDEN, a.socket], capture_output=True, text=True, timeout=30)
+    assert (done.stdout, done.stderr) == (f"0 -1 {errno.EPERM}\n", "")
+    assert [line["answer"] for line in a.lines()] == ["continue", "continue"]
+
+
 def test_bad_peers(runtime, bundle, agent):
     """What is no state ends nobody else."""
     a = agent({"audit": ["getppid"], "handlers": []})
@@ -467,6 +500,7 @@ def test_hostile_container(runtime, bundle, agent, world):
     passwd = (bundle.rootfs / "etc/passwd").read_text()
     outside = os.stat("/etc/passwd")
     container = runtime.detached(call(bundle, f"hostile {HOSTILE_SECONDS}"))
+    poll_until(lambda: a.workers() or a.lines("detached"), "a worker")
     most = 0
     deadline = time.monotonic() + HOSTILE_SECONDS + 20
     while a.workers() and time.monotonic() < deadline:
