@@ -204,6 +204,21 @@ static int say_page_server(struct criu *c, const char *server, struct err *e)
 	return 0;
 }
 
+/* Without its directory CRIU ends before it has a log to tell why. */
+static int say_parent(struct checkpoint *c, struct err *e)
+{
+	const char *path = c->o->parent_path;
+	_cleanup_close_ int fd = -EBADF;
+
+	if (path[0] == '\0')
+		return 0;
+	fd = sys_openat(c->criu.images_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return err_sys(e, ERR_USAGE, fd, "--parent-path: open \"%s\"", path);
+	criu_say(&c->criu, "parent-images", path, NULL, -EBADF);
+	return 0;
+}
+
 static int say_options(struct checkpoint *c, struct err *e)
 {
 	const struct checkpoint_options *o = c->o;
@@ -220,9 +235,8 @@ static int say_options(struct checkpoint *c, struct err *e)
 	criu_flag(&c->criu, "link-remap", o->link_remap);
 	/* Without it the next dump would not know what has changed. */
 	criu_flag(&c->criu, "track-mem", o->pre_dump);
-	if (o->parent_path[0] != '\0')
-		criu_say(&c->criu, "parent-images", o->parent_path, NULL, -EBADF);
-	return say_page_server(&c->criu, o->page_server, e);
+	r = say_parent(c, e);
+	return r < 0 ? r : say_page_server(&c->criu, o->page_server, e);
 }
 
 static int dump(struct checkpoint *c, struct err *e)

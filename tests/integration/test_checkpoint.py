@@ -419,6 +419,7 @@ def test_refused(runtime, shell, start, checkpoint, folder):
     for options, error in ((("--lazy-pages",), "lazy-pages: libcriu has no"),
                            (("--status-fd", 5), "status-fd: libcriu has no"),
                            (("--parent-path", "/tmp"), "relative"),
+                           (("--parent-path", "../none"), "parent-path: open .*: no such"),
                            (("--page-server", "here"), "ADDRESS:PORT")):
         checkpoint(container, *options, error=error)
     checkpoint(container, "--manage-cgroups-mode", "wild", error="", code=1)
