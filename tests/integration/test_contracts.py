@@ -116,12 +116,18 @@ class Replay:
                            "msg": tables.normalise_text(e["msg"], call, values)} for e in entries]
         if "pid_file" in self.row:
             out["pid_file"] = re.sub(r"\d+", "PID", self.values["PID_FILE"].read_text())
+        if self.row["command"] == "kill" and self.row["code"] == 0 and self.row["after"]:
+            # A process takes a moment to die.
+            harness.poll_until(lambda: self.status() == self.row["after"], self.row["after"])
         if self.row["after"]:
-            done = self.runtime("state", self.container, code=harness.ANY, stdout=harness.ANY,
-                                stderr=harness.ANY)
-            status = json.loads(done.stdout)["status"] if done.code == 0 else "missing"
-            out["after"] = tables.STARTED.get(status, status)
+            out["after"] = self.status()
         return out
+
+    def status(self):
+        done = self.runtime("state", self.container, code=harness.ANY, stdout=harness.ANY,
+                            stderr=harness.ANY)
+        status = json.loads(done.stdout)["status"] if done.code == 0 else "missing"
+        return tables.STARTED.get(status, status)
 
     def close(self):
         if self.terminal:
@@ -141,7 +147,7 @@ def each(calls):
 
 @each([c for c in CALLS if c[1]["command"] not in BY_CRIU])
 def test_call(runtime, bundle, world, folder, row):
-    if row["command"] in WITH_CGROUP or "--all" in row["argv"]:
+    if row["command"] in WITH_CGROUP or {"--all", "-a"} & set(row["argv"]):
         world.need_cgroups()
     replay = Replay(row, runtime, bundle, folder)
     try:
