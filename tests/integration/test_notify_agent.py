@@ -285,7 +285,7 @@ def test_xattr_reading(runtime, bundle, agent, world):
 
 def test_sysinfo(runtime, bundle, agent, world):
     """The memory that the container may use; without a limit, the machine's."""
-    world.need(world.root and (world.arrangement != "unified" or v2_has("memory")), "needs limits of memory")
+    world.need(world.host_root and (world.arrangement != "unified" or v2_has("memory")), "needs limits of memory")
     a = agent({"handlers": ["sysinfo"]})
     capabilities(a.filter(bundle))
     plain = run(runtime, bundle, "free -b").stdout.split()
