@@ -24,3 +24,9 @@ def differences(ours, theirs):
         a, b = ours.get(action, {}), theirs.get(action, {})
         if any(a.get(key) != b.get(key) for key in ("code", "out", "says")):
             yield action, a, b
+
+
+def failed_on_both(ours, theirs):
+    """How many show nothing: what fails early on both sides differs in nothing."""
+    return sum(bool(a.get("code")) and a.get("code") == theirs.get(action, {}).get("code")
+               for action, a in ours.items())
