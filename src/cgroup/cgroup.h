@@ -91,8 +91,8 @@ int cgroup_join(const struct cgroup_ref *ref, size_t n_new, struct err *e) _must
 int cgroup_update(const struct cgroup_ref *ref, const struct plan_cgroup *plan, struct err *e)
 	_must_check_;
 
-/* Attach the device policy to the v2 cgroup, or write it to the v1 one of the devices. May run
- * beside init's work, before it is let go. */
+/* Attach the device policy to the v2 cgroup, beside init's work if need be; or write it to the v1
+ * one of the devices, where nothing is allowed for a moment. */
 int cgroup_attach_devices(const struct cgroup *c, const struct plan_cgroup *plan, struct err *e)
 	_must_check_;
 

@@ -13,13 +13,17 @@
 #include "host/notify.h"
 #include "host/supervise.h"
 
-/* With the process running its steps beside us: what does not depend on them. */
-static int work_beside(struct creation *c, struct err *e)
+/* Put the device policy in force now? A program is attached in one step, while the process makes
+ * what it needs; a list of v1 is written line by line, and the first denies everything, also to
+ * init. */
+static int attach_devices(struct creation *c, bool before_process, struct err *e)
 {
 	const struct plan_cgroup *plan = &c->loaded.plan.cgroup;
 
+	if (plan->devices_late || before_process != (plan->device_list.n > 0))
+		return 0;
 	trace_mark(c->rt->trace, "attach the device policy");
-	return plan->devices_late ? 0 : cgroup_attach_devices(&c->cgroup, plan, e);
+	return cgroup_attach_devices(&c->cgroup, plan, e);
 }
 
 /* Init waits before its pivot: the hooks of the runtime's namespaces, and the documents for those
@@ -103,7 +107,9 @@ static int launch(struct creation *c, struct err *e)
 		if (c->notify_fd < 0)
 			return c->notify_fd;
 	}
-	r = launch_start(&request, &c->launch, e);
+	r = attach_devices(c, true, e);
+	if (r == 0)
+		r = launch_start(&request, &c->launch, e);
 	if (r < 0)
 		return r;
 	c->has_process = true;
@@ -111,7 +117,7 @@ static int launch(struct creation *c, struct err *e)
 	/* Only init may hold the listener: that nobody does tells that the container was started.
 	 */
 	c->listener_fd = fd_close(c->listener_fd);
-	return work_beside(c, e);
+	return attach_devices(c, false, e);
 }
 
 /* Who wants init's pidfd: an option, or an annotation of crun's. */

@@ -91,3 +91,11 @@ def test_picture(runtime, bundle):
 def test_picture_nowhere(runtime, bundle):
     runtime.fails(bundle.probe("exit", 0), r'write "/nonexistent/x\.svg": no such file',
                   flags=["--trace-picture", "/nonexistent/x.svg"])
+
+
+def test_devices_of_v1_come_first(runtime, bundle, world):
+    """While a list of v1 is written there is a moment in which init could open no device."""
+    world.need(world.arrangement == "v1" and world.cgroups, "needs the devices of cgroup v1")
+    bundle.probe("exit", 0).save()
+    host = [p[3] for p in trace(runtime, "run", "--bundle", bundle.path, runtime.new_id()) if p[2] == "host"]
+    assert host.index("attach the device policy") < host.index("create the process")
