@@ -99,6 +99,7 @@ def tool(world, program, folder):
 
 def test_compile(tool, folder):
     (folder / "a.policy").write_text("$syscall == @ptrace => ERRNO(EPERM);\n=> ALLOW();\n")
+    assert "'json': raw, annotation," in tool("compile", "-f", "json", "a.policy", expect=2).stderr
     tool("compile", "a.policy", "-o", "a.bpf")
     raw = (folder / "a.bpf").read_bytes()
     assert len(raw) % 8 == 0

@@ -155,7 +155,9 @@ int command_compile(struct cli *c, int argc, char **argv)
 	if (!str_eq(format, "raw") && !str_eq(format, "annotation") && !str_eq(format, "base64") &&
 	    !str_eq(format, "c") && !str_eq(format, "oci") && !str_eq(format, "agent") &&
 	    !str_eq(format, "saved"))
-		return cli_usage(c, "no format is called '%s'", format);
+		return cli_usage(
+			c, "no format is called '%s': raw, annotation, base64, c, oci or agent",
+			format);
 	status = input_read(c, argc > optind ? argv[optind] : "-", &in);
 	if (status)
 		return status;
